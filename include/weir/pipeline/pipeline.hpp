@@ -1,0 +1,70 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "weir/state/store.hpp"
+#include "weir/stream/record.hpp"
+
+namespace weir::pipelines {
+
+/// A record that a pipeline could not take, and why. Decided from the record alone.
+struct Failure {
+  std::size_t index = 0;  ///< into the records given to `fold`
+  std::string code;       ///< "BadJson", "MissingKey", "WrongType", ...
+  std::string reason;     ///< a sentence, without the payload
+};
+
+/// What one loop has folded since its last commit: a key's changes, coalesced. One thread at a time.
+class Deltas {
+ public:
+  virtual ~Deltas() = default;
+  virtual std::size_t keys() const noexcept = 0;
+  /// Memory held, roughly; a coalescing limit.
+  virtual std::size_t bytes() const noexcept = 0;
+  /// Appends one encoded change per key. The views live until `clear`.
+  virtual void encode(std::vector<state::RowChange>& changes) = 0;
+  /// Forgets everything and keeps the memory for the next round.
+  virtual void clear() noexcept = 0;
+};
+
+/// One loop's working part of a pipeline: parser, buffers, extraction. One thread at a time.
+class Folder {
+ public:
+  virtual ~Folder() = default;
+  virtual std::unique_ptr<Deltas> make_deltas() const = 0;
+  /// Folds the records in order. A record is taken whole or fails whole: key and values are all extracted
+  /// before the first is applied. `deltas` must come from this pipeline's `make_deltas`. If user code
+  /// throws, nothing of that record was applied and `next()` is its index.
+  virtual void fold(std::span<const stream::RawRecord> records, Deltas& deltas, std::vector<Failure>& failures) = 0;
+  /// How many of the records of the current `fold` are done.
+  virtual std::size_t next() const noexcept = 0;
+};
+
+/// A typed description of what to keep, type-erased: what the hosts run. Immutable; any thread. One
+/// implementation stands behind C++ pipelines and pipeline files.
+class Pipeline {
+ public:
+  virtual ~Pipeline() = default;
+  virtual const std::string& name() const noexcept = 0;
+  /// Canonical text of everything that decides what a record does (decode, key, aggregates in order). Two
+  /// pipelines with one definition do the same to every record.
+  virtual const std::string& definition() const noexcept = 0;
+  virtual std::unique_ptr<Folder> make_folder() const = 0;
+  /// The names of the aggregates, in order.
+  virtual std::span<const std::string> aggregates() const noexcept = 0;
+  /// One JSON object of a stored row: {"key":"JFK","flights":12,"delay":3.5}; no line end.
+  virtual void print_json(std::string_view key, std::string_view row, std::string& out) const = 0;
+  /// The row key(s) to look up for a key as a person types it.
+  virtual Result<std::string> row_key(std::string_view text) const = 0;
+};
+
+/// Combines encoded rows of any pipeline: rows describe themselves. Lives as long as the program.
+const state::Combiner& row_combiner();
+
+}  // namespace weir::pipelines

@@ -1,0 +1,117 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "weir/base/clock.hpp"
+#include "weir/base/task.hpp"
+#include "weir/stream/position.hpp"
+
+namespace weir::state {
+
+/// How a store keeps effects and positions together (docs/delivery.md).
+enum class Strength : std::uint8_t {
+  atomic,       ///< one commit is all or nothing
+  replay_safe,  ///< each row carries its own position; a redelivery is recognised row by row
+};
+
+/// How two encoded rows become one. The rows' meaning belongs to the pipeline; a store only keeps them.
+/// Total: whatever the bytes, it makes a row (an explicit mark where nothing better is possible), for a
+/// compaction or a server cannot ask anybody. Thread-safe.
+class Combiner {
+ public:
+  virtual ~Combiner() = default;
+  /// `row` becomes row + delta; an empty row is "none yet".
+  virtual void combine(std::string& row, std::string_view delta) const noexcept = 0;
+};
+
+/// A change of one row: what to add to it. Views live until the commit completes.
+struct RowChange {
+  std::string_view key;    ///< unique within the pipeline; at most `key_bytes_max`
+  std::string_view delta;  ///< an encoded row
+};
+inline constexpr std::size_t key_bytes_max = 2048;
+
+/// A record that could not be decoded or merged, kept whole.
+struct DeadLetter {
+  stream::ShardId shard;
+  stream::SequenceNumber sequence_number;
+  std::uint32_t sub = 0;
+  bool unpacked = false;
+  std::string partition_key;
+  Timestamp arrival{};
+  std::string code;    ///< a short name: "BadJson", "MissingKey"
+  std::string reason;  ///< a sentence, without the payload
+  std::string payload;
+};
+
+/// A shard's step forward. `from` is where it stood: a commit applies only onto that, and changes nothing
+/// where `to` is already stored (a retry whose first answer was lost).
+struct ShardAdvance {
+  stream::ShardId shard;
+  stream::SequenceNumber from;
+  stream::SequenceNumber to;  ///< equals `from` when only the end is new
+  bool ended = false;
+};
+
+/// One write: effects and the positions they bring. Views live until the commit completes.
+struct Commit {
+  std::string pipeline;
+  std::string stream;  ///< the source's name: "kinesis:flights"
+  std::optional<stream::StreamIdentity> identity;  ///< the first commit of all
+  std::optional<stream::Start> start;              ///< with `identity`
+  std::vector<std::pair<stream::ShardId, stream::ShardPosition>> discovered;  ///< ignored where known already
+  std::vector<ShardAdvance> advances;
+  std::vector<RowChange> rows;
+  std::vector<DeadLetter> dead_letters;
+  std::vector<stream::Gap> gaps;
+  bool sync = false;  ///< on the disk before it completes
+};
+
+struct Row {
+  std::string key;
+  std::string value;
+};
+
+/// State and position live together. Any thread may call it, several at a time; what blocks runs off the
+/// caller's loop. Errors: `retry` (a transient failure; nothing or everything happened, the same commit
+/// may be tried again), `conflict` (the positions are not where the commit says), `corrupt`, `refused`.
+class Store {
+ public:
+  virtual ~Store() = default;
+
+  virtual Strength strength() const noexcept = 0;
+
+  /// Applies the commit. All advances of a commit apply, or are all applied already; a mixture or a step
+  /// from elsewhere is a `conflict` and changes nothing.
+  virtual Task<void> commit(const Commit& commit) = 0;
+
+  /// Everything stored about the pipeline's reading of the stream; empty before the first commit.
+  virtual Task<stream::Positions> positions(std::string_view pipeline, std::string_view stream) = 0;
+
+  /// The pipeline's stored definition, if any; and its storing, durable when complete.
+  virtual Task<std::optional<std::string>> definition(std::string_view pipeline) = 0;
+  virtual Task<void> put_definition(std::string_view pipeline, std::string_view definition) = 0;
+
+  /// Rows in the order of `keys`; absent rows are nullopt.
+  virtual Task<std::vector<std::optional<std::string>>> get_many(std::string_view pipeline,
+                                                                 std::span<const std::string> keys) = 0;
+  /// Up to `rows_max` rows in key order that start with `prefix` and come after `after` (empty: from the
+  /// first). Fewer than `rows_max`: the last page.
+  virtual Task<std::vector<Row>> scan(std::string_view pipeline, std::string_view prefix, std::string_view after,
+                                      std::size_t rows_max) = 0;
+  /// Dead letters in the order of (shard, sequence number), after the given event (empty: the first).
+  virtual Task<std::vector<DeadLetter>> dead_letters(std::string_view pipeline, std::string_view stream,
+                                                     const DeadLetter* after, std::size_t letters_max) = 0;
+  virtual Task<std::uint64_t> dead_letter_count(std::string_view pipeline) = 0;
+
+  /// Puts everything committed so far on the disk.
+  virtual Task<void> sync() = 0;
+};
+
+}  // namespace weir::state
