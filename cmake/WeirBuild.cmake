@@ -37,7 +37,7 @@ if(WEIR_WARNINGS_ARE_ERRORS)
   target_compile_options(weir_flags INTERFACE -Wall -Wextra -Wconversion -Wshadow -Wno-missing-field-initializers -Werror)
   if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
     # TSan warns on Asio's fences; GCC 12 reports false positives deep inside coroutine frames.
-    target_compile_options(weir_flags INTERFACE -Wno-tsan -Wno-maybe-uninitialized)
+    target_compile_options(weir_flags INTERFACE -Wno-tsan -Wno-maybe-uninitialized -Wno-mismatched-new-delete)
   else()
     target_compile_options(weir_flags INTERFACE -Werror=unused-result -Wno-sign-conversion)
   endif()
