@@ -4,6 +4,8 @@ set(CMAKE_CXX_STANDARD 20)
 set(CMAKE_CXX_STANDARD_REQUIRED ON)
 set(CMAKE_CXX_EXTENSIONS OFF)
 set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+# Programs like libraries (CMake would say -fPIE), so that one precompiled header serves both.
+set(CMAKE_CXX_COMPILE_OPTIONS_PIE ${CMAKE_CXX_COMPILE_OPTIONS_PIC})
 if(NOT CMAKE_BUILD_TYPE)
   set(CMAKE_BUILD_TYPE Release)
 endif()
@@ -35,7 +37,7 @@ if(WEIR_WARNINGS_ARE_ERRORS)
   target_compile_options(weir_flags INTERFACE -Wall -Wextra -Wconversion -Wshadow -Wno-missing-field-initializers -Werror)
   if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
     # TSan warns on Asio's fences; GCC 12 reports false positives deep inside coroutine frames.
-    target_compile_options(weir_flags INTERFACE -Wno-tsan -Wno-maybe-uninitialized)
+    target_compile_options(weir_flags INTERFACE -Wno-tsan -Wno-maybe-uninitialized -Wno-mismatched-new-delete)
   else()
     target_compile_options(weir_flags INTERFACE -Werror=unused-result -Wno-sign-conversion)
   endif()
@@ -43,6 +45,13 @@ endif()
 if(WEIR_SANITIZE)
   add_compile_options(-fsanitize=${WEIR_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
   add_link_options(-fsanitize=${WEIR_SANITIZE})
+endif()
+if(WEIR_BUILD_FUZZERS)
+  if(NOT CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+    message(FATAL_ERROR "WEIR_BUILD_FUZZERS needs clang: use the preset `fuzz`, or `make fuzz`")
+  endif()
+  # The libraries too: the fuzzer finds its way by their branches.
+  add_compile_options(-fsanitize=fuzzer-no-link)
 endif()
 
 # Asio's coroutines take most of a small file's compile time, so its headers are compiled once.
@@ -89,7 +98,7 @@ endfunction()
 function(weir_program name)
   cmake_parse_arguments(ARG "" "" "SOURCES;DEPENDS;LINKS" ${ARGN})
   add_executable(${name} ${ARG_SOURCES})
-  target_include_directories(${name} PRIVATE ${CMAKE_SOURCE_DIR}/src)
+  target_include_directories(${name} PRIVATE ${CMAKE_SOURCE_DIR}/src ${CMAKE_SOURCE_DIR})
   foreach(dependency IN LISTS ARG_DEPENDS)
     target_link_libraries(${name} PRIVATE weir_${dependency})
   endforeach()
@@ -97,12 +106,17 @@ function(weir_program name)
   weir_precompile(${name})
 endfunction()
 
-# weir_test(<folder> LABEL unit|integration|scenario SOURCES ... DEPENDS <folder>... LINKS ...)
+# Everything TSan should see; `.ci/run` builds this under the preset tsan, and runs the label `threaded`.
+add_custom_target(threaded_tests)
+
+# weir_test(<folder> LABEL unit|integration|scenario SOURCES ... DEPENDS <folder>... LINKS ...
+#           [THREADED] [RUNS_COMMAND] [TIMEOUT seconds])
 #
 # One test program per folder and label, so that building one takes seconds. Every test of the program
-# is run by one ctest entry, named <folder> or <folder>_<label>.
+# is run by one ctest entry, named <folder> or <folder>_<label>. THREADED: it has several threads, so TSan sees it
+# too. RUNS_COMMAND: it starts the command, whose path is then WEIR_COMMAND.
 function(weir_test folder)
-  cmake_parse_arguments(ARG "THREADED" "LABEL;TIMEOUT" "SOURCES;DEPENDS;LINKS" ${ARGN})
+  cmake_parse_arguments(ARG "THREADED;RUNS_COMMAND" "LABEL;TIMEOUT" "SOURCES;DEPENDS;LINKS" ${ARGN})
   set(name ${folder})
   if(NOT ARG_LABEL STREQUAL "unit")
     set(name ${folder}_${ARG_LABEL})
@@ -116,6 +130,11 @@ function(weir_test folder)
   set(labels ${ARG_LABEL})
   if(ARG_THREADED)
     list(APPEND labels threaded)
+    add_dependencies(threaded_tests ${name}_test)
+  endif()
+  if(ARG_RUNS_COMMAND)
+    add_dependencies(${name}_test weir)
+    target_compile_definitions(${name}_test PRIVATE WEIR_COMMAND="$<TARGET_FILE:weir>")
   endif()
   set_tests_properties(${name} PROPERTIES LABELS "${labels}" TIMEOUT ${ARG_TIMEOUT})
 endfunction()

@@ -34,7 +34,7 @@ struct Start {
   };
   Type type = Type::trim_horizon;
   Timestamp timestamp{};           ///< with at_timestamp
-  ShardId shard;                   ///< with a sequence number: the shard it belongs to; only it and its descendants are read
+  ShardId shard;  ///< with a sequence number: the shard it belongs to; only it and its descendants are read
   SequenceNumber sequence_number;  ///< with at/after_sequence_number
 
   friend bool operator==(const Start&, const Start&) = default;
@@ -46,6 +46,11 @@ struct ShardPosition {
   SequenceNumber after;
   /// Read to its end, and the end committed. Its children may be read.
   bool ended = false;
+  /// The arrival time of the record `after`.
+  Timestamp arrival{};
+  /// Whatever arrived before this moment has been read (or was not ours to read: the moment the shard was
+  /// first seen). With the stream's retention it tells whether a trimmed position lost anything.
+  Timestamp read_up_to{};
   /// Without a position, opens at the stream's Start (true: it was there at the first start) or at the
   /// oldest record (false: it was born later).
   bool from_start = false;
@@ -59,8 +64,8 @@ struct ShardPosition {
 struct Gap {
   ShardId shard;
   SequenceNumber from;  ///< the last record read before the gap; empty: the shard's beginning
-  SequenceNumber to;    ///< the first record after it; empty: unknown, or the shard's end
-  std::string reason;   ///< a sentence
+  SequenceNumber to;  ///< the first record after it; empty: unknown, or the shard's end
+  std::string reason;  ///< a sentence
   Timestamp noticed{};
 
   friend bool operator==(const Gap&, const Gap&) = default;
