@@ -77,7 +77,8 @@ std::string to_string(Timestamp time) {
 
 Result<Timestamp> parse_rfc3339(std::string_view text) {
   const auto error = [text] {
-    return refused("BadTime", fmt::format("\"{}\" is not an RFC 3339 time such as 2026-11-24T06:05:30Z", text.substr(0, 64)));
+    return refused("BadTime",
+                   fmt::format("\"{}\" is not an RFC 3339 time such as 2026-11-24T06:05:30Z", text.substr(0, 64)));
   };
   auto rest = text;
   int year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0;
@@ -116,7 +117,8 @@ Result<Timestamp> parse_rfc3339(std::string_view text) {
     return error();
   }
   return Timestamp(std::chrono::sys_days(date)) + std::chrono::hours(hour) +
-         std::chrono::minutes(minute - offset_minutes) + std::chrono::seconds(second) + std::chrono::milliseconds(millis);
+         std::chrono::minutes(minute - offset_minutes) + std::chrono::seconds(second) +
+         std::chrono::milliseconds(millis);
 }
 
 }  // namespace weir

@@ -13,8 +13,7 @@ namespace asio = boost::asio;
 
 // A timer that never fires stands for the waiting coroutine; cancelling it, on its own executor, wakes it.
 struct Signal::Waiter {
-  explicit Waiter(const asio::any_io_executor& executor)
-      : timer(executor, asio::steady_timer::time_point::max()) {}
+  explicit Waiter(const asio::any_io_executor& executor) : timer(executor, asio::steady_timer::time_point::max()) {}
   asio::steady_timer timer;
 };
 
@@ -35,7 +34,8 @@ Task<void> Signal::wait(Ticket ticket, std::stop_token stop) {
   }
   {
     // Both wake-ups are posted to this executor, so they run after the wait has begun.
-    std::stop_callback on_stop(stop, [waiter, executor] { asio::post(executor, [waiter] { waiter->timer.cancel(); }); });
+    std::stop_callback on_stop(stop,
+                               [waiter, executor] { asio::post(executor, [waiter] { waiter->timer.cancel(); }); });
     boost::system::error_code code;
     co_await waiter->timer.async_wait(asio::redirect_error(asio::use_awaitable, code));
   }

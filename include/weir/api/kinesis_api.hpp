@@ -190,7 +190,8 @@ class KinesisApi {
   virtual Task<GetRecordsReply> get_records(const GetRecordsRequest& request, std::stop_token stop) = 0;
   virtual Task<void> split_shard(const SplitShardRequest& request, std::stop_token stop) = 0;
   virtual Task<void> merge_shards(const MergeShardsRequest& request, std::stop_token stop) = 0;
-  virtual Task<UpdateShardCountReply> update_shard_count(const UpdateShardCountRequest& request, std::stop_token stop) = 0;
+  virtual Task<UpdateShardCountReply> update_shard_count(const UpdateShardCountRequest& request,
+                                                         std::stop_token stop) = 0;
 };
 
 }  // namespace weir::api

@@ -34,7 +34,7 @@ struct Start {
   };
   Type type = Type::trim_horizon;
   Timestamp timestamp{};           ///< with at_timestamp
-  ShardId shard;                   ///< with a sequence number: the shard it belongs to; only it and its descendants are read
+  ShardId shard;  ///< with a sequence number: the shard it belongs to; only it and its descendants are read
   SequenceNumber sequence_number;  ///< with at/after_sequence_number
 
   friend bool operator==(const Start&, const Start&) = default;
@@ -59,8 +59,8 @@ struct ShardPosition {
 struct Gap {
   ShardId shard;
   SequenceNumber from;  ///< the last record read before the gap; empty: the shard's beginning
-  SequenceNumber to;    ///< the first record after it; empty: unknown, or the shard's end
-  std::string reason;   ///< a sentence
+  SequenceNumber to;  ///< the first record after it; empty: unknown, or the shard's end
+  std::string reason;  ///< a sentence
   Timestamp noticed{};
 
   friend bool operator==(const Gap&, const Gap&) = default;
