@@ -11,6 +11,8 @@
 
 namespace weir::http {
 
+class ClientCore;
+
 /// Sends HTTP/1.1 requests and keeps connections for the next ones.
 ///
 /// Any number of loops may use one client at once. Each Asio execution context gets connections of its
@@ -57,8 +59,7 @@ class Client {
   Task<Reply> send(const Request& request, std::stop_token stop);
 
  private:
-  struct Core;
-  std::shared_ptr<Core> core_;
+  std::shared_ptr<ClientCore> core_;
 };
 
 }  // namespace weir::http
