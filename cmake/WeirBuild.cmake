@@ -37,7 +37,7 @@ if(WEIR_WARNINGS_ARE_ERRORS)
   target_compile_options(weir_flags INTERFACE -Wall -Wextra -Wconversion -Wshadow -Wno-missing-field-initializers -Werror)
   if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
     # TSan warns on Asio's fences; GCC 12 reports false positives deep inside coroutine frames.
-    target_compile_options(weir_flags INTERFACE -Wno-tsan -Wno-maybe-uninitialized)
+    target_compile_options(weir_flags INTERFACE -Wno-tsan -Wno-maybe-uninitialized -Wno-mismatched-new-delete)
   else()
     target_compile_options(weir_flags INTERFACE -Werror=unused-result -Wno-sign-conversion)
   endif()
@@ -106,12 +106,17 @@ function(weir_program name)
   weir_precompile(${name})
 endfunction()
 
-# weir_test(<folder> LABEL unit|integration|scenario SOURCES ... DEPENDS <folder>... LINKS ...)
+# Everything TSan should see; `.ci/run` builds this under the preset tsan, and runs the label `threaded`.
+add_custom_target(threaded_tests)
+
+# weir_test(<folder> LABEL unit|integration|scenario SOURCES ... DEPENDS <folder>... LINKS ...
+#           [THREADED] [RUNS_COMMAND] [TIMEOUT seconds])
 #
 # One test program per folder and label, so that building one takes seconds. Every test of the program
-# is run by one ctest entry, named <folder> or <folder>_<label>.
+# is run by one ctest entry, named <folder> or <folder>_<label>. THREADED: it has several threads, so TSan sees it
+# too. RUNS_COMMAND: it starts the command, whose path is then WEIR_COMMAND.
 function(weir_test folder)
-  cmake_parse_arguments(ARG "THREADED" "LABEL;TIMEOUT" "SOURCES;DEPENDS;LINKS" ${ARGN})
+  cmake_parse_arguments(ARG "THREADED;RUNS_COMMAND" "LABEL;TIMEOUT" "SOURCES;DEPENDS;LINKS" ${ARGN})
   set(name ${folder})
   if(NOT ARG_LABEL STREQUAL "unit")
     set(name ${folder}_${ARG_LABEL})
@@ -125,6 +130,11 @@ function(weir_test folder)
   set(labels ${ARG_LABEL})
   if(ARG_THREADED)
     list(APPEND labels threaded)
+    add_dependencies(threaded_tests ${name}_test)
+  endif()
+  if(ARG_RUNS_COMMAND)
+    add_dependencies(${name}_test weir)
+    target_compile_definitions(${name}_test PRIVATE WEIR_COMMAND="$<TARGET_FILE:weir>")
   endif()
   set_tests_properties(${name} PROPERTIES LABELS "${labels}" TIMEOUT ${ARG_TIMEOUT})
 endfunction()

@@ -1,0 +1,66 @@
+# Everything one does with Weir, on Debian 12, from git, make and a shell. `make help` lists it.
+#
+# YES=1      install missing packages without asking
+# JOBS=n     compilers and tests at once (default: the cores, as far as memory carries)
+# DEPS=...   the lists of `make deps`
+# SKIP=...   packages you have from elsewhere
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+JOBS ?= $(shell tools/jobs)
+YES ?=
+SKIP ?=
+DEPS ?= build test demo
+FUZZ_SECONDS ?= 60
+export YES SKIP
+ifdef BOOST_ROOT
+export BOOST_ROOT
+endif
+
+.PHONY: help deps build demo test bench check fuzz format clean
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 16
+
+demo: ## count 20,000 real flights through a local stream: the first thing to try
+	@tools/deps build demo
+	@$(MAKE) --no-print-directory build
+	@examples/demo.sh
+
+test: ## install what is missing, build, run every test
+	@tools/deps build test
+	@tools/peers
+	@tools/configure dev
+	@cmake --build --preset dev -j $(JOBS)
+	@ctest --preset dev -j $(JOBS)
+
+build: ## the command, optimised: build/weir
+	@tools/deps build
+	@tools/configure release
+	@cmake --build --preset release -j $(JOBS)
+	@ln -sfn release/weir build/weir && test -x build/weir
+
+bench: ## measure speed and memory against bare libcurl and simdjson
+	@tools/deps build bench
+	@tools/configure release -DWEIR_BUILD_BENCH=ON
+	@cmake --build --preset release -j $(JOBS)
+	@bench/run.sh
+
+check: ## layout, layers, headers alone, clang-tidy, discarded results
+	@tools/deps build test bench check
+	@JOBS=$(JOBS) tools/check
+
+fuzz: ## every fuzz target for FUZZ_SECONDS (60) over its saved inputs
+	@tools/deps build fuzz
+	@tools/configure fuzz
+	@cmake --build --preset fuzz -j $(JOBS)
+	@tools/fuzz $(FUZZ_SECONDS)
+
+deps: ## the packages that DEPS needs (build test demo; also bench check fuzz), each with its reason
+	@tools/deps $(DEPS) && echo "Nothing else is needed for: $(DEPS)."
+
+format: ## lay out every source
+	@tools/deps check
+	@git ls-files '*.hpp' '*.cpp' | xargs clang-format-16 -i
+
+clean: ## remove what was built; packages stay
+	@rm -rf build
