@@ -291,8 +291,22 @@ int Engine::on_timeout(CURLM*, long timeout_ms, void* self) noexcept {
 
 bool Engine::add_socket(int fd, bool borrowed) {
   try {
-    auto socket = std::make_shared<Socket>(executor_, *this, borrowed);
-    return socket->open(fd) && sockets_.insert_or_assign(fd, std::move(socket)).second;
+    std::shared_ptr<Socket> old;
+    if (const auto found = sockets_.find(fd); found != sockets_.end()) {
+      old = std::move(found->second);
+      sockets_.erase(found);
+      old->forget();  // its number was free, so curl has closed it behind our back
+    }
+    const auto socket = std::make_shared<Socket>(executor_, *this, borrowed);
+    sockets_.emplace(fd, socket);
+    if (!socket->open(fd)) {
+      sockets_.erase(fd);
+      return false;
+    }
+    if (old != nullptr) {
+      socket->watch_like(*old);  // curl may take the new one for the old and say nothing
+    }
+    return true;
   } catch (const std::exception&) {
     return false;
   }
@@ -330,9 +344,9 @@ int Engine::on_socket(CURL*, curl_socket_t fd, int what, void* self, void*) noex
     found = engine.sockets_.find(fd);
   }
   const auto socket = found->second;
-  if (what == CURL_POLL_REMOVE && socket->borrowed()) {
+  if (what == CURL_POLL_REMOVE && (socket->borrowed() || socket->lost())) {
     engine.sockets_.erase(found);
-    socket->close();  // curl closes the descriptor itself
+    socket->forget();  // curl closes the descriptor itself
     return 0;
   }
   try {

@@ -36,8 +36,11 @@ Error timeout(CURL* easy, const std::string& place) {
 
 }  // namespace
 
-Error failure_of(CURLcode code, CURL* easy, std::string_view origin, std::string_view tls_detail) {
+Error failure_of(CURLcode code, CURL* easy, std::string_view origin, std::string_view detail) {
   const auto place = place_of(origin);
+  if (code == CURLE_RECV_ERROR && detail.find("chunked-encoding") != std::string_view::npos) {
+    code = CURLE_WEIRD_SERVER_REPLY;  // curl has no code of its own for broken chunks
+  }
   switch (code) {
     case CURLE_COULDNT_CONNECT:
       return connect_failure(easy, place);
@@ -59,7 +62,7 @@ Error failure_of(CURLcode code, CURL* easy, std::string_view origin, std::string
     case CURLE_SSL_ISSUER_ERROR:
       return refused("TlsVerification",
                      fmt::format("the certificate of {} is not accepted ({}): check the endpoint's name, this machine's "
-                                 "clock and the CA bundle", place, tls_detail.empty() ? "no reason given" : tls_detail));
+                                 "clock and the CA bundle", place, detail.empty() ? "no reason given" : detail));
     case CURLE_SSL_CACERT_BADFILE:
       return refused("TlsVerification", fmt::format("the CA bundle to check {} cannot be read: check its path", place));
     case CURLE_URL_MALFORMAT:

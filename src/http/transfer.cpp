@@ -70,7 +70,7 @@ Transfer::Transfer(const Client::Options& options, BufferPool& pool, curl_openso
   set(CURLOPT_TCP_NODELAY, 1L);
   set(CURLOPT_BUFFERSIZE, receive_bytes);
   set(CURLOPT_UPLOAD_BUFFERSIZE, receive_bytes);
-  set(CURLOPT_ERRORBUFFER, tls_detail_);
+  set(CURLOPT_ERRORBUFFER, detail_);
   set(CURLOPT_HEADERFUNCTION, &Transfer::on_header);
   set(CURLOPT_HEADERDATA, static_cast<void*>(this));
   set(CURLOPT_WRITEFUNCTION, &Transfer::on_body);
@@ -185,7 +185,7 @@ void Transfer::reset() {
   headers_done_ = false;
   body_.clear();
   error_.reset();
-  tls_detail_[0] = '\0';
+  detail_[0] = '\0';
 }
 
 void Transfer::fail(Error error) {
@@ -201,13 +201,17 @@ Result<Reply> Transfer::result(CURLcode code, std::string_view origin) {
     return error;
   }
   if (code != CURLE_OK) {
-    return failure_of(code, easy(), origin, tls_detail_);
+    return failure_of(code, easy(), origin, detail_);
   }
-  Reply reply;
   long status = 0;
   curl_off_t total_us = 0;
   curl_easy_getinfo(easy(), CURLINFO_RESPONSE_CODE, &status);
   curl_easy_getinfo(easy(), CURLINFO_TOTAL_TIME_T, &total_us);
+  if (!headers_done_ || status < 200) {
+    // curl takes a head cut short for a whole reply that states no length.
+    return failure_of(CURLE_PARTIAL_FILE, easy(), origin, {});
+  }
+  Reply reply;
   reply.status = static_cast<int>(status);
   reply.round_trip = std::chrono::microseconds(total_us);
   reply.headers = std::move(headers_);

@@ -1,4 +1,5 @@
 #include <gtest/gtest.h>
+#include <sys/socket.h>
 
 #include <boost/asio/detached.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -97,8 +98,9 @@ class DeafPort {
     for (int i = 0; i < 4; ++i) {
       auto& socket = fill_.emplace_back(io_, tcp::v4());
       socket.non_blocking(true);
-      boost::system::error_code code;
-      socket.connect(acceptor_.local_endpoint(), code);
+      // Asio's own connect would wait.
+      const auto to = acceptor_.local_endpoint();
+      (void)::connect(socket.native_handle(), to.data(), static_cast<socklen_t>(to.size()));
     }
   }
   std::string url() const { return "http://127.0.0.1:" + std::to_string(acceptor_.local_endpoint().port()) + "/"; }
