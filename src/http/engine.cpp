@@ -23,7 +23,8 @@ constexpr std::size_t hosts_max = 64;
 constexpr int turns_max = 16;
 
 Error timed_out_in_line(const Call& call) {
-  return {Next::retry, "Timeout", "no free connection to " + place_of(call.origin) + " in time: too many requests at once"};
+  return {Next::retry, "Timeout",
+          "no free connection to " + place_of(call.origin) + " in time: too many requests at once"};
 }
 
 }  // namespace
@@ -66,7 +67,8 @@ Host& Engine::host_of(std::string_view origin) {
     return found->second;
   }
   if (hosts_.size() >= hosts_max) {
-    std::erase_if(hosts_, [](const auto& entry) { return entry.second.in_flight == 0 && entry.second.waiting.empty(); });
+    std::erase_if(hosts_,
+                  [](const auto& entry) { return entry.second.in_flight == 0 && entry.second.waiting.empty(); });
   }
   return hosts_[std::string(origin)];
 }
@@ -114,7 +116,8 @@ void Engine::wait_in_line(Call& call) {
     if (code || self == nullptr) {
       return;
     }
-    const auto found = std::find_if(self->calls_.begin(), self->calls_.end(), [id](auto* one) { return one->id == id; });
+    const auto found =
+        std::find_if(self->calls_.begin(), self->calls_.end(), [id](auto* one) { return one->id == id; });
     if (found != self->calls_.end() && (*found)->transfer == nullptr) {
       auto& late = **found;
       self->drop(late);

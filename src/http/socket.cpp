@@ -1,7 +1,7 @@
 #include "socket.hpp"
 
 #include <curl/curl.h>
-#include <sys/stat.h>
+#include <sys/socket.h>
 
 namespace weir::http {
 
@@ -10,10 +10,11 @@ using boost::system::error_code;
 
 namespace {
 
-// A socket's inode number is not used again soon; 0 where there is none.
-unsigned long inode_of(int fd) {
-  struct stat file {};
-  return ::fstat(fd, &file) == 0 ? file.st_ino : 0;
+// The kernel's number for this socket, never used again (SO_COOKIE, Linux 4.6); 0 for what is no socket.
+std::uint64_t cookie_of(int fd) {
+  std::uint64_t cookie = 0;
+  socklen_t size = sizeof cookie;
+  return ::getsockopt(fd, SOL_SOCKET, SO_COOKIE, &cookie, &size) == 0 ? cookie : 0;
 }
 
 }  // namespace
@@ -21,12 +22,12 @@ unsigned long inode_of(int fd) {
 bool Socket::open(int fd) {
   error_code code;
   fd_ = fd;
-  inode_ = inode_of(fd);
+  cookie_ = cookie_of(fd);
   descriptor_.assign(fd, code);
   return !code;
 }
 
-bool Socket::lost() const { return !has_read_ && inode_of(fd_) != inode_; }
+bool Socket::lost() const { return !has_read_ && cookie_of(fd_) != cookie_; }
 
 void Socket::watch(int curl_what) {
   wants_read_ = curl_what == CURL_POLL_IN || curl_what == CURL_POLL_INOUT;

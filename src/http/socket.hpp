@@ -2,6 +2,7 @@
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
+#include <cstdint>
 #include <memory>
 
 namespace weir::http {
@@ -48,7 +49,7 @@ class Socket : public std::enable_shared_from_this<Socket> {
   SocketEvents* events_;  // null once closed
   const bool borrowed_;
   int fd_ = -1;
-  unsigned long inode_ = 0;  // which file the descriptor stands for
+  std::uint64_t cookie_ = 0;  // which socket the number stood for when it was opened
   bool has_read_ = false;
   bool wants_read_ = false, wants_write_ = false;
   bool waits_read_ = false, waits_write_ = false;

@@ -14,8 +14,9 @@ namespace {
 constexpr long receive_bytes = 256 << 10;
 
 bool same_name(std::string_view a, std::string_view b) noexcept {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
-                    [](char x, char y) { return x == y || ((x ^ y) == 0x20 && (x | 0x20) >= 'a' && (x | 0x20) <= 'z'); });
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](char x, char y) {
+    return x == y || ((x ^ y) == 0x20 && (x | 0x20) >= 'a' && (x | 0x20) <= 'z');
+  });
 }
 
 // RFC 9110, 5.6.2.
@@ -27,7 +28,8 @@ bool is_token(std::string_view text) noexcept {
 }
 
 bool is_field_value(std::string_view text) noexcept {
-  return std::all_of(text.begin(), text.end(), [](char c) { return c == '\t' || (static_cast<unsigned char>(c) >= 0x20 && c != 0x7f); });
+  return std::all_of(text.begin(), text.end(),
+                     [](char c) { return c == '\t' || (static_cast<unsigned char>(c) >= 0x20 && c != 0x7f); });
 }
 
 }  // namespace
@@ -120,8 +122,9 @@ void Transfer::prepare(const Request& request, std::chrono::milliseconds timeout
 }
 
 void Transfer::set_method(const Request& request) {
-  const bool with_body = request.method != "HEAD" && request.method != "GET" &&
-                         (!request.body.empty() || request.method == "POST" || request.method == "PUT" || request.method == "PATCH");
+  const bool with_body =
+      request.method != "HEAD" && request.method != "GET" &&
+      (!request.body.empty() || request.method == "POST" || request.method == "PUT" || request.method == "PATCH");
   if (with_body) {
     set(CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request.body.size()));
     set(CURLOPT_POSTFIELDS, request.body.empty() ? "" : request.body.data());  // not copied; makes it a POST

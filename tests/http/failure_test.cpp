@@ -123,7 +123,8 @@ TEST(Failure, WaitingInLineCountsAgainstTheTime) {
 // Half a page must never be taken for a page: its missing records would be skipped for good.
 TEST(Failure, ACutReplyIsALostConnectionWhereverItIsCut) {
   const std::string sized = "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n0123456789";
-  const std::string chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n5\r\nworld\r\n0\r\n\r\n";
+  const std::string chunked =
+      "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n5\r\nworld\r\n0\r\n\r\n";
   for (const auto* one : {&sized, &chunked}) {
     const auto& whole = *one;
     const auto body = whole.find("\r\n\r\n") + 4;
@@ -163,11 +164,12 @@ TEST(Failure, AResetInTheBodyIsALostConnection) {
 
 // Something else listens there: retrying for ever would hide that.
 TEST(Failure, WhatIsNotHttpIsCorrupt) {
-  for (const auto* bytes : {"SSH-2.0-OpenSSH_9.2p1\r\n", "\x16\x03\x01\x02\x00", "garbage garbage garbage\r\n\r\n",
-                            "HTTP/1.1 200 OK\r\nno colon\r\nContent-Length: 2\r\n\r\nok",
-                            "HTTP/1.1 200 OK\r\nA: b\r\n folded: c\r\nContent-Length: 2\r\n\r\nok",
-                            "HTTP/1.1 200 OK\r\nContent-Length: -5\r\n\r\nok", "HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\nok",
-                            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nok\r\n0\r\n\r\n"}) {
+  for (const auto* bytes :
+       {"SSH-2.0-OpenSSH_9.2p1\r\n", "\x16\x03\x01\x02\x00", "garbage garbage garbage\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nno colon\r\nContent-Length: 2\r\n\r\nok",
+        "HTTP/1.1 200 OK\r\nA: b\r\n folded: c\r\nContent-Length: 2\r\n\r\nok",
+        "HTTP/1.1 200 OK\r\nContent-Length: -5\r\n\r\nok", "HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\nok",
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nok\r\n0\r\n\r\n"}) {
     EXPECT_EQ(verdict_on(bytes), "corrupt BadReply") << bytes;
   }
 }
@@ -193,7 +195,8 @@ TEST(Failure, RepliesWithoutEndAreCutOff) {
        {Case{"HTTP/1.1 200 OK\r\n", "A: " + kilobyte + "\r\n", "corrupt ReplyTooLarge"},
         Case{"HTTP/1.1 200 OK\r\nA: ", kilobyte, "corrupt BadReply"},
         Case{"", "HTTP/1.1 100 Continue\r\n\r\n", "corrupt ReplyTooLarge"},
-        Case{"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", "3e8\r\n" + kilobyte + "\r\n", "corrupt ReplyTooLarge"},
+        Case{"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", "3e8\r\n" + kilobyte + "\r\n",
+             "corrupt ReplyTooLarge"},
         Case{"HTTP/1.1 200 OK\r\n\r\n", kilobyte, "corrupt ReplyTooLarge"}}) {
     Server server(endless(head, part));
     Client::Options options;
@@ -221,9 +224,10 @@ TEST(Failure, ABodyOfExactlyTheLimitIsAReply) {
 
 // Error lines are logged: nothing a person sends or gets may be in one.
 TEST(Failure, MessagesRepeatNothingOfRequestOrReply) {
-  for (const auto* bytes : {"secret\r\n\r\n", "HTTP/1.1 200 OK\r\nsecret\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: secret\r\n\r\n",
-                            "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nsecret",
-                            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nsecret\r\n"}) {
+  for (const auto* bytes :
+       {"secret\r\n\r\n", "HTTP/1.1 200 OK\r\nsecret\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: secret\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nsecret",
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nsecret\r\n"}) {
     Server server(once(bytes));
     Client client;
     Request request("POST", server.url("/secret?secret"));
