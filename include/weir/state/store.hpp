@@ -57,6 +57,8 @@ struct ShardAdvance {
   stream::SequenceNumber from;
   stream::SequenceNumber to;  ///< equals `from` when only the end is new
   bool ended = false;
+  Timestamp arrival{};     ///< of the record `to`
+  Timestamp read_up_to{};  ///< see ShardPosition
 };
 
 /// One write: effects and the positions they bring. Views live until the commit completes.
@@ -67,6 +69,8 @@ struct Commit {
   std::optional<stream::Start> start;              ///< with `identity`
   std::vector<std::pair<stream::ShardId, stream::ShardPosition>> discovered;  ///< ignored where known already
   std::vector<ShardAdvance> advances;
+  /// Newer `read_up_to` of quiet shards; unconditional, ignored for shards never seen.
+  std::vector<std::pair<stream::ShardId, Timestamp>> observed;
   std::vector<RowChange> rows;
   std::vector<DeadLetter> dead_letters;
   std::vector<stream::Gap> gaps;

@@ -29,7 +29,8 @@ struct Batch {
   std::optional<std::vector<Shard>> end;
   /// How far these records are behind the stream's newest, where the source can tell.
   std::optional<std::chrono::milliseconds> behind;
-  std::size_t bytes = 0;  ///< sum of the records' data sizes
+  Timestamp read_up_to{};  ///< see ShardPosition; true once these records are taken in
+  std::size_t bytes = 0;   ///< sum of the records' data sizes
 
   std::shared_ptr<const void> buffer;  ///< owns what the views point into
   ByteBudget::Lease lease;

@@ -46,6 +46,11 @@ struct ShardPosition {
   SequenceNumber after;
   /// Read to its end, and the end committed. Its children may be read.
   bool ended = false;
+  /// The arrival time of the record `after`.
+  Timestamp arrival{};
+  /// Whatever arrived before this moment has been read (or was not ours to read: the moment the shard was
+  /// first seen). With the stream's retention it tells whether a trimmed position lost anything.
+  Timestamp read_up_to{};
   /// Without a position, opens at the stream's Start (true: it was there at the first start) or at the
   /// oldest record (false: it was born later).
   bool from_start = false;

@@ -28,12 +28,14 @@ enum class ShardState : std::uint8_t {
 };
 std::string_view to_string(ShardState state) noexcept;
 
-/// A shard's state and why; reported at each change.
+/// A shard's state and why; reported at each change and after each read.
 struct ShardStatus {
   ShardId shard;
   ShardState state = ShardState::starting;
   std::string reason;  ///< a sentence, where there is something to say
   std::optional<std::chrono::milliseconds> behind;
+  /// Whatever arrived before this moment has been handed out (see ShardPosition); zero: nothing new to say.
+  Timestamp read_up_to{};
 };
 
 /// The part of a source's shards that one loop reads. The source decides which shard is whose; each

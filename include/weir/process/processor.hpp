@@ -1,0 +1,105 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "weir/base/backoff.hpp"
+#include "weir/base/clock.hpp"
+#include "weir/base/log.hpp"
+#include "weir/base/signal.hpp"
+#include "weir/pipeline/pipeline.hpp"
+#include "weir/process/board.hpp"
+#include "weir/state/store.hpp"
+#include "weir/stream/source.hpp"
+
+namespace weir::process {
+
+/// What to do when records were lost before they were read.
+enum class OnGap : std::uint8_t { halt, go_on };
+
+/// When coalesced changes are committed: whichever comes first.
+struct Limits {
+  std::uint64_t records_max = 100'000;
+  std::size_t bytes_max = 64U * 1024 * 1024;  ///< memory of the changes and dead letters not yet committed
+  std::chrono::milliseconds age_max{1000};    ///< of the oldest change
+};
+
+/// The core of every host, one for each loop: decodes and folds batches into changes, coalesces them over
+/// batches and shards, and commits them with the positions they bring, one atomic write after another
+/// while the next changes gather. A failing record becomes a dead letter of the same write. What `accept`
+/// took is durable once `settled` or `close` says so. Everything in `Context` must outlive it.
+class Processor final : public stream::Sink {
+ public:
+  struct Context {
+    state::Store* store = nullptr;
+    Clock* clock = nullptr;
+    const pipelines::Pipeline* pipeline = nullptr;
+    Board* board = nullptr;
+    std::string stream;  ///< the source's name: "kinesis:flights"
+    Limits limits;
+    OnGap on_gap = OnGap::halt;
+    /// Between two notes of how far quiet shards have been read.
+    std::chrono::milliseconds observe_interval{60'000};
+    std::uint64_t seed = 0;
+    Log log;
+    /// Called before the dead letters of a commit are stored; a failure with `retry` is tried again.
+    std::function<Task<void>(std::span<const state::DeadLetter>, std::stop_token)> copy_dead_letters;
+  };
+
+  Processor(Context context, const stream::Positions& positions);
+  ~Processor() override;
+
+  /// Commits until `close` (succeeds) or until a commit can never succeed (fails; `accept` then fails too).
+  /// Runs beside the source's `read` on the same loop. `abandon` gives up a commit that is being retried.
+  Task<void> run(std::stop_token abandon);
+  /// Asks `run` to commit everything accepted, and to end.
+  void close();
+
+  Task<void> discovered(std::vector<std::pair<stream::ShardId, stream::ShardPosition>> shards) override;
+  Task<void> accept(stream::Batch batch) override;
+  Task<void> settled(const stream::ShardId& shard) override;
+  Task<void> gap(stream::Gap gap) override;
+  void report(const stream::ShardStatus& status) override;
+
+ private:
+  struct Shard;
+  struct Round;
+
+  Shard& shard(const stream::ShardId& id);
+  bool full() const;
+  Duration until_due() const;
+  void wake();
+  Task<void> take_in(Shard& of, const stream::Batch& batch);
+  void fold(const stream::Batch& batch, std::span<const stream::RawRecord> records);
+  void fail(const stream::Batch& batch, const stream::RawRecord& record, std::string code, std::string reason);
+  Task<void> write(Round& round);
+  Task<void> commit(const state::Commit& commit);
+  state::Commit make_commit(Round& round);
+  void settle(Round& round);
+  void observe(state::Commit& commit);
+
+  Context context_;
+  std::unique_ptr<pipelines::Folder> folder_;
+  std::map<stream::ShardId, Shard, std::less<>> shards_;
+  std::unique_ptr<Round> filling_;  // takes changes
+  std::unique_ptr<Round> writing_;  // being committed, or spare
+  std::uint64_t rounds_written_ = 0;
+  bool settle_wanted_ = false;
+  bool closing_ = false;
+  std::optional<Error> failure_;
+  Random random_;
+  std::stop_token abandon_;
+  Duration observed_at_;
+  Signal written_;          // a round was committed, or never will be
+  std::stop_source nap_;    // ends the committer's wait
+  std::vector<pipelines::Failure> failures_;
+};
+
+}  // namespace weir::process

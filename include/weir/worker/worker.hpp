@@ -1,0 +1,80 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "weir/base/clock.hpp"
+#include "weir/base/log.hpp"
+#include "weir/pipeline/pipeline.hpp"
+#include "weir/process/board.hpp"
+#include "weir/process/processor.hpp"
+#include "weir/state/store.hpp"
+#include "weir/stream/source.hpp"
+
+namespace weir::worker {
+
+/// How a worker runs. Defaults are safe: state on disk, a halt where records were lost.
+struct Options {
+  /// Where totals and positions live: a directory, made where missing, or `memory`. Empty:
+  /// `weir-state/<pipeline>` under the current directory. Ignored when `store` is set.
+  std::string state;
+  /// A store of the caller's; must outlive the run.
+  state::Store* store = nullptr;
+  /// Loops, each on a thread of its own with its share of the shards. 1 to `threads_max`.
+  std::uint32_t threads = 1;
+  process::Limits limits;
+  process::OnGap on_gap = process::OnGap::halt;
+  /// Ends when each shard has been 0 behind the stream's newest record, or has ended, since the start.
+  bool until_caught_up = false;
+  /// SIGINT and SIGTERM stop the run: everything taken in is committed first. A second one gives up a
+  /// commit that the store keeps refusing.
+  bool stop_on_signals = false;
+  /// Stops the run likewise.
+  std::stop_token stop;
+  /// Answers queries on a socket in the state directory while it runs (see query.hpp).
+  bool serve_queries = true;
+  Log log;
+  Clock* clock = nullptr;  ///< the machine's when null
+  std::uint64_t seed = 0;  ///< of the jitter in waits; 0: from the machine
+  /// Called every `watch_interval` on a loop's thread, to show progress.
+  std::function<void(const process::Board&)> watch;
+  std::chrono::milliseconds watch_interval{250};
+  /// Copies dead letters elsewhere before they are stored with the state; at least once each.
+  std::function<Task<void>(std::span<const state::DeadLetter>, std::stop_token)> copy_dead_letters;
+
+  Options() {}
+};
+inline constexpr std::uint32_t threads_max = 64;
+
+/// What a run did, after everything it took in was committed.
+struct Report {
+  process::Board::Totals totals;
+  double seconds = 0;
+  bool caught_up = false;  ///< every shard has been 0 behind or has ended
+  std::map<stream::ShardId, process::Board::Shard> shards;
+};
+
+/// Runs a pipeline over a source until it has nothing more, is asked to stop, or cannot go on: reads,
+/// folds, commits, follows the source's shards, drains on stop. Blocks the calling thread, which is one of
+/// its loops. Fails with `refused` and a sentence before the first read when the stream is missing, is
+/// another than the stored positions', or the state belongs to another definition or process.
+Result<Report> run(stream::Source& source, const std::shared_ptr<const pipelines::Pipeline>& pipeline,
+                   const Options& options);
+
+/// Opens the store that `state` names (see Options) for `pipeline`. `threads` run its blocking work.
+class OpenStore {
+ public:
+  virtual ~OpenStore() = default;
+  virtual state::Store& store() = 0;
+};
+Result<std::unique_ptr<OpenStore>> open_store(const std::string& state, const pipelines::Pipeline& pipeline, const Log& log);
+/// The directory that `state` names for this pipeline; empty for `memory`.
+std::string state_directory(const std::string& state, const pipelines::Pipeline& pipeline);
+
+}  // namespace weir::worker

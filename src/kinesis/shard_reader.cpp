@@ -1,0 +1,366 @@
+#include "kinesis/shard_reader.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace weir::kinesis {
+namespace {
+
+// A page's buffer also holds keys, sequence numbers and the wire's own bytes.
+constexpr std::size_t page_bytes_max = api::get_reply_bytes_max + api::get_reply_bytes_max / 4;
+constexpr std::size_t page_bytes_min = 64U * 1024;
+// Replies in a row that are not what the protocol says, before the shard fails.
+constexpr std::uint32_t corrupt_replies_max = 5;
+// Iterators in a row that the service refuses to know, before the shard fails.
+constexpr std::uint32_t invalid_iterators_max = 3;
+// Empty pages at a stored position before the trim horizon is looked at.
+constexpr std::uint32_t empty_pages_max = 10;
+// Empty pages at the tip before the position counts as missing.
+constexpr std::uint32_t empty_pages_at_tip_max = 3;
+// Between empty pages of a shard that is behind: what keeps within five calls a second.
+constexpr std::chrono::milliseconds empty_page_pause{200};
+// Arrival times are approximate, and clocks differ.
+constexpr std::chrono::minutes clock_slack{1};
+
+bool is_missing(const Error& error) {
+  return error.code == "ResourceNotFoundException" || error.code == "InvalidArgumentException";
+}
+
+api::IteratorType iterator_type(stream::Start::Type type) {
+  switch (type) {
+    case stream::Start::Type::at_timestamp:
+      return api::IteratorType::at_timestamp;
+    case stream::Start::Type::at_sequence_number:
+      return api::IteratorType::at_sequence_number;
+    case stream::Start::Type::after_sequence_number:
+      return api::IteratorType::after_sequence_number;
+    case stream::Start::Type::trim_horizon:
+      break;
+  }
+  return api::IteratorType::trim_horizon;
+}
+
+}  // namespace
+
+ShardReader::ShardReader(const Context& context, stream::ShardId shard, const stream::ShardPosition& from,
+                         std::uint64_t seed)
+    : context_(context),
+      shard_(std::move(shard)),
+      after_(from.after),
+      arrival_(from.arrival),
+      read_up_to_(from.read_up_to),
+      from_start_(from.from_start),
+      limiter_(context.config->keep_quotas ? reads_per_second_max : 0,
+               context.config->keep_quotas ? read_bytes_per_second_max : 0),
+      backoff_(Backoff::Options(), Random(seed)),
+      bytes_expected_(page_bytes_max) {}
+
+Task<stream::Batch> ShardReader::next(std::stop_token stop) {
+  for (;;) {
+    if (vanished_) {
+      auto children = co_await context_.children_of(shard_, stop);
+      stream::Batch batch;
+      batch.shard = shard_;
+      batch.end = children ? *std::move(children) : std::vector<stream::Shard>();
+      co_return batch;
+    }
+    if (iterator_.empty()) {
+      WEIR_CO_CHECK(co_await open(stop));
+      continue;
+    }
+    WEIR_CO_CHECK(co_await wait_for_turn(stop));
+    WEIR_CO_TRY(auto fetched, co_await fetch(stop));
+    if (!fetched) {
+      continue;
+    }
+    auto& reply = *fetched;
+    auto taken = take_new_records(reply);
+    if (!taken) {
+      WEIR_CO_CHECK(co_await recover(std::move(taken).error(), stop));
+      continue;
+    }
+    if (!reply.records.empty() && !proven_) {
+      std::optional<stream::RawRecord> first = reply.records.front();
+      WEIR_CO_CHECK(co_await position_missing(first));
+    }
+    if (!reply.next_shard_iterator) {
+      WEIR_CO_TRY(auto batch, co_await end_of_shard(std::move(reply), stop));
+      if (batch) {
+        co_return *std::move(batch);
+      }
+      continue;
+    }
+    iterator_ = *std::move(reply.next_shard_iterator);
+    if (reply.records.empty()) {
+      lease_.release();
+      WEIR_CO_CHECK(co_await empty_page(reply.behind));
+      continue;
+    }
+    next_poll_ = Duration(0);
+    empty_pages_ = 0;
+    co_return make_batch(std::move(reply));
+  }
+}
+
+Task<void> ShardReader::open(std::stop_token stop) {
+  WEIR_CO_CHECK(co_await check_unread_too_long());
+  api::GetShardIteratorRequest request;
+  request.stream = context_.stream;
+  request.shard_id = shard_;
+  const bool resuming = !after_.empty() && !from_horizon_;
+  if (resuming) {
+    // AT, not AFTER: the service shows the record again, which proves that it was not trimmed.
+    request.type = api::IteratorType::at_sequence_number;
+    request.starting_sequence_number = after_.text();
+    proven_ = false;
+    resumed_at_ = context_.clock->now();
+    resumed_read_up_to_ = read_up_to_;
+  } else if (!from_horizon_ && from_start_) {
+    request.type = iterator_type(context_.start.type);
+    request.starting_sequence_number = context_.start.sequence_number.text();
+    request.timestamp = context_.start.timestamp;
+  } else {
+    request.type = api::IteratorType::trim_horizon;
+  }
+  auto iterator = co_await context_.api->get_shard_iterator(request, stop);
+  if (iterator) {
+    iterator_ = *std::move(iterator);
+    co_return Result<void>();
+  }
+  if (!is_missing(iterator.error())) {
+    co_return co_await recover(std::move(iterator).error(), stop);
+  }
+  // Another making of the stream does not know this shard or this number either: that is said by its name.
+  WEIR_CO_CHECK(co_await context_.check_identity(stop));
+  if (resuming) {
+    from_horizon_ = true;
+    co_return Result<void>();
+  }
+  if (iterator.error().code != "ResourceNotFoundException") {
+    say(stream::ShardState::failed, iterator.error().message);
+    co_return std::move(iterator).error();
+  }
+  stream::Gap gap;
+  gap.from = after_;
+  gap.reason = fmt::format("shard {} is no longer there, and was not read to its end", shard_);
+  WEIR_CO_CHECK(co_await on_record(std::move(gap)));
+  vanished_ = true;
+  co_return Result<void>();
+}
+
+Task<void> ShardReader::wait_for_turn(std::stop_token stop) {
+  const auto now = context_.clock->elapsed();
+  const auto at = std::max(limiter_.next_call(now), next_poll_);
+  if (at <= now) {
+    co_return Result<void>();
+  }
+  co_return co_await context_.clock->sleep(at - now, stop);
+}
+
+Task<std::optional<api::GetRecordsReply>> ShardReader::fetch(std::stop_token stop) {
+  WEIR_CO_TRY(lease_, co_await context_.budget->acquire(bytes_expected_, stop));
+  const auto called_at = context_.clock->now();
+  limiter_.called(context_.clock->elapsed());
+  api::GetRecordsRequest request;
+  request.shard_iterator = iterator_;
+  request.limit = context_.config->records_per_call;
+  request.stream_arn = context_.stream.arn;
+  auto reply = co_await context_.api->get_records(request, stop);
+  if (!reply) {
+    lease_.release();
+    WEIR_CO_CHECK(co_await recover(std::move(reply).error(), stop));
+    co_return std::optional<api::GetRecordsReply>();
+  }
+  lease_.resize(reply->wire_bytes);
+  limiter_.received(context_.clock->elapsed(), reply->wire_bytes);
+  behind_ = reply->behind;
+  bytes_expected_ = std::clamp(reply->wire_bytes * 2, page_bytes_min, page_bytes_max);
+  read_up_to_ = std::max(read_up_to_, called_at - behind_);
+  backoff_.reset();
+  co_return std::optional<api::GetRecordsReply>(*std::move(reply));
+}
+
+// Decides what an error means for this shard: wait and go on, reopen, or fail.
+Task<void> ShardReader::recover(Error error, std::stop_token stop) {
+  if (error.is_stopped() || stop.stop_requested()) {
+    co_return stopped();
+  }
+  if (context_.config->on_get_records_error) {
+    context_.config->on_get_records_error(context_.stream.name, shard_, error);
+  }
+  if (error.next == Next::reopen) {
+    // The same position, a fresh iterator. A spent one costs nothing; one that is spent at once, again and
+    // again, is paced like any failure.
+    iterator_.clear();
+    if (backoff_.failures() == 0) {
+      static_cast<void>(backoff_.next());
+      co_return Result<void>();
+    }
+  } else if (error.next == Next::corrupt) {
+    if (++corrupt_replies_ >= corrupt_replies_max) {
+      say(stream::ShardState::failed, error.message);
+      co_return error;
+    }
+    iterator_.clear();
+  } else if (error.next == Next::refused) {
+    const bool known = is_missing(error) && !iterator_.empty();
+    if (!known || ++invalid_iterators_ >= invalid_iterators_max) {
+      say(stream::ShardState::failed, error.message);
+      co_return error;
+    }
+    WEIR_CO_CHECK(co_await context_.check_identity(stop));
+    iterator_.clear();
+  }
+  say(error.throttled ? stream::ShardState::throttled : stream::ShardState::retrying, to_string(error));
+  auto wait = backoff_.next();
+  if (error.retry_after) {
+    wait = std::max<Duration>(wait, *error.retry_after);
+  }
+  co_return co_await context_.clock->sleep(wait, stop);
+}
+
+// The iterator was opened at the stored position, and the service showed a later record (or nothing at
+// all) instead: the position has been trimmed. Were records lost with it? Not if it simply grew older than
+// the retention while everything up to a younger moment had been read.
+Task<void> ShardReader::position_missing(std::optional<stream::RawRecord> first) {
+  const auto retention = std::chrono::milliseconds(context_.retention_ms->load(std::memory_order_relaxed));
+  const bool aged_out = arrival_ + retention < resumed_at_ + clock_slack;
+  const bool all_read = resumed_read_up_to_ + retention > resumed_at_ + clock_slack;
+  proven_ = true;
+  from_horizon_ = false;
+  if (aged_out && all_read) {
+    co_return Result<void>();
+  }
+  stream::Gap gap;
+  gap.from = after_;
+  gap.to = first ? stream::SequenceNumber(first->sequence_number) : stream::SequenceNumber();
+  gap.reason = fmt::format("records of shard {} after {} were trimmed before they were read", shard_, after_.text());
+  co_return co_await on_record(std::move(gap));
+}
+
+// A shard that was seen long ago and not read since (its parent took its time, or nobody was running) may
+// have lost its first records to retention.
+Task<void> ShardReader::check_unread_too_long() {
+  const auto retention = std::chrono::milliseconds(context_.retention_ms->load(std::memory_order_relaxed));
+  const bool first_time = !std::exchange(opened_, true);
+  if (!first_time || !after_.empty() || read_up_to_ == Timestamp() ||
+      read_up_to_ + retention + clock_slack >= context_.clock->now()) {
+    co_return Result<void>();
+  }
+  stream::Gap gap;
+  gap.reason = fmt::format("shard {} was first seen longer ago than the stream keeps records, and not read since", shard_);
+  co_return co_await on_record(std::move(gap));
+}
+
+Task<void> ShardReader::on_record(stream::Gap gap) {
+  gap.shard = shard_;
+  gap.noticed = context_.clock->now();
+  say(stream::ShardState::gap, gap.reason);
+  co_return co_await context_.gap(std::move(gap));
+}
+
+Task<void> ShardReader::empty_page(std::chrono::milliseconds behind) {
+  const bool at_tip = behind.count() == 0;
+  ++empty_pages_;
+  const auto pause = at_tip ? context_.config->poll_interval : empty_page_pause;
+  next_poll_ = context_.clock->elapsed() + pause;
+  say(at_tip ? stream::ShardState::caught_up : stream::ShardState::reading, std::string(), behind);
+  if (proven_) {
+    co_return Result<void>();
+  }
+  if (at_tip && empty_pages_ >= empty_pages_at_tip_max) {
+    empty_pages_ = 0;
+    co_return co_await position_missing(std::nullopt);
+  }
+  if (!at_tip && empty_pages_ >= empty_pages_max && !from_horizon_) {
+    // Some services answer a trimmed position with empty pages for ever: look from the horizon.
+    empty_pages_ = 0;
+    from_horizon_ = true;
+    iterator_.clear();
+  }
+  co_return Result<void>();
+}
+
+Task<std::optional<stream::Batch>> ShardReader::end_of_shard(api::GetRecordsReply reply, std::stop_token stop) {
+  std::vector<stream::Shard> children;
+  for (auto& child : reply.child_shards) {
+    children.push_back({std::move(child.id), std::move(child.parents)});
+  }
+  iterator_.clear();
+  if (children.empty()) {
+    // An end without children is no valid answer; the listing knows them, or the shard has not ended.
+    auto listed = co_await context_.children_of(shard_, stop);
+    if (listed) {
+      children = *std::move(listed);
+    } else if (listed.error().next != Next::retry || reply.records.empty()) {
+      WEIR_CO_CHECK(co_await recover(std::move(listed).error(), stop));
+      co_return std::optional<stream::Batch>();
+    } else {
+      co_return std::optional<stream::Batch>(make_batch(std::move(reply)));
+    }
+  }
+  auto batch = make_batch(std::move(reply));
+  batch.end = std::move(children);
+  co_return std::optional<stream::Batch>(std::move(batch));
+}
+
+// Drops what was handed out before and checks that the rest grows, as the service promises.
+Result<void> ShardReader::take_new_records(api::GetRecordsReply& reply) {
+  auto& records = reply.records;
+  std::size_t seen = 0;
+  std::string_view last = after_.text();
+  for (std::size_t i = 0; i < records.size(); ++i) {
+    const auto order = stream::compare_sequence_numbers(records[i].sequence_number, last);
+    if (order > 0) {
+      last = records[i].sequence_number;
+    } else if (i == seen) {
+      ++seen;
+    } else {
+      return corrupt("BadSequence", fmt::format("shard {} sent its records out of order", shard_));
+    }
+  }
+  if (seen > 0) {
+    // The position, or something older, is still there: nothing between it and the next record is missing.
+    proven_ = true;
+    from_horizon_ = false;
+    records.erase(records.begin(), records.begin() + static_cast<std::ptrdiff_t>(seen));
+  }
+  corrupt_replies_ = 0;
+  invalid_iterators_ = 0;
+  return {};
+}
+
+stream::Batch ShardReader::make_batch(api::GetRecordsReply reply) {
+  stream::Batch batch;
+  batch.shard = shard_;
+  batch.records = std::move(reply.records);
+  batch.buffer = std::move(reply.buffer);
+  batch.behind = reply.behind;
+  batch.read_up_to = read_up_to_;
+  batch.lease = std::move(lease_);
+  for (const auto& record : batch.records) {
+    batch.bytes += record.data.size();
+  }
+  if (!batch.records.empty()) {
+    after_ = stream::SequenceNumber(batch.records.back().sequence_number);
+    arrival_ = batch.records.back().arrival;
+  }
+  say(stream::ShardState::reading, std::string(), reply.behind);
+  return batch;
+}
+
+void ShardReader::say(stream::ShardState state, std::string reason, std::optional<std::chrono::milliseconds> behind) {
+  stream::ShardStatus status;
+  status.shard = shard_;
+  status.state = state;
+  status.reason = std::move(reason);
+  status.behind = behind;
+  if (state == stream::ShardState::caught_up) {
+    status.read_up_to = read_up_to_;
+  }
+  context_.report(status);
+}
+
+}  // namespace weir::kinesis

@@ -1,0 +1,433 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <atomic>
+#include <boost/asio/this_coro.hpp>
+#include <mutex>
+#include <set>
+
+#include "kinesis/shard_map.hpp"
+#include "kinesis/shard_reader.hpp"
+#include "weir/base/task_group.hpp"
+#include "weir/kinesis/source.hpp"
+
+namespace weir::kinesis {
+namespace {
+
+std::string stream_name_of(const ReaderConfig& config) {
+  if (!config.stream_name.empty()) {
+    return config.stream_name;
+  }
+  return config.stream_arn.substr(config.stream_arn.rfind('/') + 1);
+}
+
+stream::Shard shard_of(const api::Shard& listed) {
+  stream::Shard shard;
+  shard.id = listed.id;
+  for (const auto& parent : {listed.parent, listed.adjacent_parent}) {
+    if (!parent.empty()) {
+      shard.parents.push_back(parent);
+    }
+  }
+  return shard;
+}
+
+}  // namespace
+
+// What the loops of one source have in common.
+struct StreamSource::Shared {
+  explicit Shared(ReaderConfig valid)
+      : config(std::move(valid)),
+        clock(config.clock != nullptr ? *config.clock : system_clock()),
+        stream_name(stream_name_of(config)),
+        budget(config.buffer_bytes_max),
+        random(config.seed != 0 ? Random(config.seed) : Random::from_machine()) {
+    stream.name = stream_name;
+    stream.arn = config.stream_arn;
+  }
+
+  const ReaderConfig config;
+  Clock& clock;
+  const std::string stream_name;
+  api::StreamRef stream;
+  ByteBudget budget;
+  ShardMap shards;
+  std::atomic<std::int64_t> retention_ms{std::chrono::milliseconds(std::chrono::hours(24)).count()};
+
+  std::mutex mutex;
+  Random random;                // guarded by mutex
+  std::uint32_t readers = 0;    // guarded by mutex
+  std::atomic<bool> listed = false;  // the shards were listed once since reading began
+
+  std::uint64_t seed() {
+    const std::scoped_lock lock(mutex);
+    return random();
+  }
+
+  Task<api::StreamSummary> describe(std::stop_token stop);
+  Task<std::vector<stream::Shard>> list(std::stop_token stop);
+  Task<void> check_identity(const stream::StreamIdentity& expected, std::stop_token stop);
+  Task<std::vector<stream::Shard>> children_of(const stream::ShardId& parent, std::stop_token stop);
+  std::vector<ShardMap::Entry> new_shards(std::vector<stream::Shard> listed_shards, const stream::Positions& positions);
+  Task<void> discover(const stream::Positions& positions, stream::Sink& sink, std::stop_token stop);
+  Task<void> follow(const stream::Positions& positions, stream::Sink& sink, std::stop_token stop);
+  Task<void> read_shard(const ShardReader::Context& context, ShardMap::Entry shard, stream::Sink& sink,
+                        std::stop_token stop);
+};
+
+Task<api::StreamSummary> StreamSource::Shared::describe(std::stop_token stop) {
+  auto summary = co_await config.client->describe_stream_summary(stream, stop);
+  if (summary) {
+    retention_ms = std::chrono::milliseconds(std::chrono::hours(summary->retention_hours)).count();
+  }
+  co_return summary;
+}
+
+Task<std::vector<stream::Shard>> StreamSource::Shared::list(std::stop_token stop) {
+  constexpr int restarts_max = 3;  // a page token lives for 300 s; an expired one means starting over
+  for (int restarts = 0;; ++restarts) {
+    std::vector<stream::Shard> found;
+    api::ListShardsRequest request;
+    request.stream = stream;
+    for (;;) {
+      auto page = co_await config.client->list_shards(request, stop);
+      if (!page) {
+        if (page.error().next == Next::reopen && restarts < restarts_max) {
+          break;
+        }
+        co_return std::move(page).error();
+      }
+      for (const auto& listed_shard : page->shards) {
+        found.push_back(shard_of(listed_shard));
+      }
+      if (page->next_token.empty()) {
+        co_return found;
+      }
+      // The token carries the stream; the service refuses both together.
+      request = api::ListShardsRequest();
+      request.next_token = page->next_token;
+    }
+  }
+}
+
+// Succeeds while the stream is the one that `expected` names; waits out what is transient.
+Task<void> StreamSource::Shared::check_identity(const stream::StreamIdentity& expected, std::stop_token stop) {
+  Backoff backoff{Backoff::Options(), Random(seed())};
+  for (;;) {
+    auto summary = co_await describe(stop);
+    if (summary) {
+      if (summary->created != expected.created) {
+        co_return refused("StreamRecreated",
+                          fmt::format("stream {} was created again at {}; what is stored belongs to the one of {}. Its totals "
+                                      "cannot be continued: keep them and use a new state",
+                                      stream_name, to_string(summary->created), to_string(expected.created)));
+      }
+      co_return Result<void>();
+    }
+    if (summary.error().code == "ResourceNotFoundException") {
+      co_return refused("ResourceNotFoundException", fmt::format("stream {} does not exist any more", stream_name));
+    }
+    if (summary.error().next != Next::retry) {
+      co_return std::move(summary).error();
+    }
+    WEIR_CO_CHECK(co_await clock.sleep(backoff.next(), stop));
+  }
+}
+
+Task<std::vector<stream::Shard>> StreamSource::Shared::children_of(const stream::ShardId& parent, std::stop_token stop) {
+  WEIR_CO_TRY(auto listed_shards, co_await list(stop));
+  std::erase_if(listed_shards, [&](const stream::Shard& shard) {
+    return std::find(shard.parents.begin(), shard.parents.end(), parent) == shard.parents.end();
+  });
+  if (listed_shards.empty()) {
+    co_return Error(Next::retry, "NoChildren", fmt::format("shard {} gave no next iterator, and no children are listed", parent));
+  }
+  co_return listed_shards;
+}
+
+// The listed shards that were never seen, as positions to start from.
+std::vector<ShardMap::Entry> StreamSource::Shared::new_shards(std::vector<stream::Shard> listed_shards,
+                                                              const stream::Positions& positions) {
+  const bool first_listing = positions.shards.empty() && !listed;
+  const bool by_number = positions.start && (positions.start->type == stream::Start::Type::at_sequence_number ||
+                                             positions.start->type == stream::Start::Type::after_sequence_number);
+  std::vector<ShardMap::Entry> found;
+  std::set<stream::ShardId, std::less<>> chosen;
+  const auto known = [&](const stream::ShardId& id) { return chosen.contains(id) || shards.knows(id); };
+  const auto take = [&](const stream::Shard& shard, bool from_start) {
+    stream::ShardPosition position;
+    position.parents = shard.parents;
+    position.from_start = from_start;
+    position.read_up_to = clock.now();
+    found.emplace_back(shard.id, std::move(position));
+    chosen.insert(shard.id);
+  };
+  // With a start by sequence number only that shard's descendants count; the listing has no order, so
+  // look until nothing more is found.
+  for (bool again = true; again;) {
+    again = false;
+    for (const auto& shard : listed_shards) {
+      if (known(shard.id)) {
+        continue;
+      }
+      const bool descends = std::any_of(shard.parents.begin(), shard.parents.end(), known);
+      const bool is_start = by_number && first_listing && shard.id == positions.start->shard;
+      if (!by_number || is_start || descends) {
+        take(shard, first_listing && (!by_number || is_start));
+        again = by_number;
+      }
+    }
+  }
+  return found;
+}
+
+Task<void> StreamSource::Shared::discover(const stream::Positions& positions, stream::Sink& sink, std::stop_token stop) {
+  WEIR_CO_TRY(auto listed_shards, co_await list(stop));
+  auto found = new_shards(std::move(listed_shards), positions);
+  if (!listed && positions.shards.empty() && found.empty()) {
+    co_return refused("ResourceNotFoundException",
+                      fmt::format("stream {} has no shard {}", stream_name, positions.start ? positions.start->shard : ""));
+  }
+  if (!found.empty()) {
+    WEIR_CO_CHECK(co_await sink.discovered(found));
+    shards.add(found);
+  }
+  co_return Result<void>();
+}
+
+// Lists the shards now and again: what the ends of shards did not tell is found here, and a stream that
+// was deleted or made again is noticed.
+Task<void> StreamSource::Shared::follow(const stream::Positions& positions, stream::Sink& sink, std::stop_token stop) {
+  Backoff backoff{Backoff::Options(), Random(seed())};
+  for (;;) {
+    auto done = co_await discover(positions, sink, stop);
+    if (!done && done.error().next != Next::retry) {
+      co_return done;
+    }
+    if (done && !listed) {
+      listed = true;
+      shards.changed().notify();
+    }
+    for (const auto& [shard, parent] : shards.waiting()) {
+      stream::ShardStatus status;
+      status.shard = shard;
+      status.state = stream::ShardState::waiting_for_parent;
+      status.reason = fmt::format("{} is not read to its end yet", parent);
+      sink.report(status);
+    }
+    if (done) {
+      backoff.reset();
+    }
+    WEIR_CO_CHECK(co_await clock.sleep(done ? Duration(config.list_interval) : backoff.next(), stop));
+    if (positions.stream) {
+      WEIR_CO_CHECK(co_await check_identity(*positions.stream, stop));
+    }
+  }
+}
+
+namespace {
+
+Task<void> fetch_into(ShardReader& reader, std::optional<Result<stream::Batch>>& slot, std::stop_token stop) {
+  slot.emplace(co_await reader.next(stop));
+  co_return Result<void>();
+}
+
+}  // namespace
+
+Task<void> StreamSource::Shared::read_shard(const ShardReader::Context& context, ShardMap::Entry shard, stream::Sink& sink,
+                                            std::stop_token stop) {
+  const auto id = shard.first;
+  ShardReader reader(context, id, shard.second, seed());
+  std::optional<Result<stream::Batch>> page;
+  TaskGroup ahead(co_await boost::asio::this_coro::executor, stop);
+  ahead.spawn(fetch_into(reader, page, ahead.stop_token()));
+  for (;;) {
+    WEIR_CO_CHECK(co_await ahead.wait());
+    auto batch = std::move(*page);
+    if (!batch) {
+      co_return std::move(batch).error();
+    }
+    std::vector<ShardMap::Entry> children;
+    const bool ended = batch->end.has_value();
+    if (ended) {
+      for (const auto& child : *batch->end) {
+        stream::ShardPosition position;
+        position.parents = child.parents;
+        position.read_up_to = clock.now();
+        children.emplace_back(child.id, std::move(position));
+      }
+    } else {
+      ahead.spawn(fetch_into(reader, page, ahead.stop_token()));
+    }
+    auto accepted = co_await sink.accept(*std::move(batch));
+    if (accepted && ended) {
+      accepted = co_await sink.settled(id);
+    }
+    if (!accepted) {
+      ahead.request_stop();
+      WEIR_CO_CHECK(co_await ahead.wait());
+      co_return accepted;
+    }
+    if (ended) {
+      stream::ShardStatus status;
+      status.shard = id;
+      status.state = stream::ShardState::ended;
+      sink.report(status);
+      // Children first: were the parent to end alone, everything could look finished for a moment.
+      shards.add(children);
+      shards.ended(id);
+      co_return Result<void>();
+    }
+  }
+}
+
+Result<std::unique_ptr<StreamSource>> StreamSource::make(ReaderConfig config) {
+  WEIR_CHECK(validate(config));
+  return std::unique_ptr<StreamSource>(new StreamSource(std::move(config)));
+}
+
+StreamSource::StreamSource(ReaderConfig config) : shared_(std::make_unique<Shared>(std::move(config))) {}
+StreamSource::~StreamSource() = default;
+
+std::string StreamSource::name() const { return "kinesis:" + shared_->stream_name; }
+
+Task<stream::StreamIdentity> StreamSource::identify(std::stop_token stop) {
+  WEIR_CO_TRY(auto summary, co_await shared_->describe(stop));
+  stream::StreamIdentity identity;
+  identity.name = summary.name;
+  identity.arn = summary.arn;
+  identity.created = summary.created;
+  co_return identity;
+}
+
+Task<stream::Start> StreamSource::resolve_start(std::stop_token stop) {
+  const auto& config = shared_->config;
+  stream::Start start;
+  switch (config.starting_position) {
+    case StartingPosition::trim_horizon:
+      break;
+    case StartingPosition::latest: {
+      WEIR_CO_TRY(auto summary, co_await shared_->describe(stop));
+      start.type = stream::Start::Type::at_timestamp;
+      start.timestamp = summary.service_time;
+      break;
+    }
+    case StartingPosition::at_timestamp:
+      start.type = stream::Start::Type::at_timestamp;
+      start.timestamp = *config.start_timestamp;
+      break;
+    case StartingPosition::at_sequence_number:
+    case StartingPosition::after_sequence_number:
+      start.type = config.starting_position == StartingPosition::at_sequence_number
+                       ? stream::Start::Type::at_sequence_number
+                       : stream::Start::Type::after_sequence_number;
+      start.shard = config.starting_shard;
+      start.sequence_number = stream::SequenceNumber(config.starting_sequence_number);
+      break;
+  }
+  co_return start;
+}
+
+Task<void> StreamSource::read(stream::Share share, const stream::Positions& positions, stream::Sink& sink,
+                              std::stop_token stop) {
+  auto& shared = *shared_;
+  {
+    const std::scoped_lock lock(shared.mutex);
+    ++shared.readers;
+  }
+  TaskGroup group(co_await boost::asio::this_coro::executor, stop);
+  const auto group_stop = group.stop_token();
+
+  ShardReader::Context context;
+  context.api = shared.config.client;
+  context.clock = &shared.clock;
+  context.budget = &shared.budget;
+  context.config = &shared.config;
+  context.stream = shared.stream;
+  context.start = positions.start.value_or(stream::Start());
+  context.retention_ms = &shared.retention_ms;
+  context.check_identity = [&shared, &positions](std::stop_token token) {
+    return shared.check_identity(positions.stream.value_or(stream::StreamIdentity()), std::move(token));
+  };
+  context.children_of = [&shared](const stream::ShardId& parent, std::stop_token token) {
+    return shared.children_of(parent, std::move(token));
+  };
+  context.gap = [&sink](stream::Gap gap) { return sink.gap(std::move(gap)); };
+  context.report = [&sink](const stream::ShardStatus& status) { sink.report(status); };
+
+  if (share.index == 0) {
+    shared.shards.reset(share.count);
+    shared.shards.add({positions.shards.begin(), positions.shards.end()});
+    group.spawn(shared.follow(positions, sink, group_stop));
+  }
+  for (;;) {
+    const auto ticket = shared.shards.changed().ticket();
+    if (shared.listed) {
+      for (auto& shard : shared.shards.take(share.index)) {
+        group.spawn(shared.read_shard(context, std::move(shard), sink, group_stop));
+      }
+      if (shared.shards.finished()) {
+        group.request_stop();
+      }
+    }
+    auto waited = co_await shared.shards.changed().wait(ticket, group_stop);
+    if (!waited) {
+      break;
+    }
+  }
+  auto done = co_await group.wait();
+  {
+    const std::scoped_lock lock(shared.mutex);
+    if (--shared.readers == 0) {
+      shared.listed = false;
+    }
+  }
+  co_return done;
+}
+
+namespace detail {
+namespace {
+
+// Hands every record on and keeps nothing.
+class Passing final : public stream::Sink {
+ public:
+  using Each = std::function<Task<void>(const stream::EventId&, const stream::RawRecord&)>;
+  Passing(std::string stream, Each each) : stream_(std::move(stream)), each_(std::move(each)) {}
+
+  Task<void> discovered(std::vector<std::pair<stream::ShardId, stream::ShardPosition>> /*shards*/) override {
+    co_return Result<void>();
+  }
+  Task<void> accept(stream::Batch batch) override {
+    stream::EventId id;
+    id.stream = stream_;
+    id.shard = batch.shard;
+    for (const auto& record : batch.records) {
+      id.sequence_number = record.sequence_number;
+      WEIR_CO_CHECK(co_await each_(id, record));
+    }
+    co_return Result<void>();
+  }
+  Task<void> settled(const stream::ShardId& /*shard*/) override { co_return Result<void>(); }
+  Task<void> gap(stream::Gap gap) override { co_return refused("Gap", gap.reason); }
+  void report(const stream::ShardStatus& /*status*/) override {}
+
+ private:
+  std::string stream_;
+  Each each_;
+};
+
+}  // namespace
+
+Task<void> read_records(StreamSource& source,
+                        std::function<Task<void>(const stream::EventId&, const stream::RawRecord&)> each,
+                        std::stop_token stop) {
+  stream::Positions positions;
+  WEIR_CO_TRY(positions.stream, co_await source.identify(stop));
+  WEIR_CO_TRY(positions.start, co_await source.resolve_start(stop));
+  const stream::Share all;
+  Passing sink(source.name().substr(std::string_view("kinesis:").size()), std::move(each));
+  co_return co_await source.read(all, positions, sink, stop);
+}
+
+}  // namespace detail
+}  // namespace weir::kinesis

@@ -1,0 +1,361 @@
+#include "weir/process/processor.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <exception>
+#include <new>
+#include <utility>
+
+namespace weir::process {
+namespace {
+
+// Tries of one commit after a stop was asked for, before its changes are abandoned (they are read again
+// after a restart).
+constexpr std::uint32_t tries_when_closing_max = 3;
+
+}  // namespace
+
+struct Processor::Shard {
+  stream::SequenceNumber accepted;  // the last record taken in
+  bool accepted_end = false;
+  stream::SequenceNumber durable;  // the last record committed
+  Timestamp read_up_to{};
+  Timestamp read_up_to_stored{};
+  std::uint64_t round = 0;  // the round that holds the last change of this shard
+  bool busy = false;        // a batch was handed over and is not taken in yet
+};
+
+// What one commit will hold.
+struct Processor::Round {
+  std::uint64_t number = 0;
+  std::unique_ptr<pipelines::Deltas> deltas;
+  std::map<stream::ShardId, state::ShardAdvance, std::less<>> advances;
+  std::vector<std::pair<stream::ShardId, stream::ShardPosition>> children;
+  std::vector<state::DeadLetter> dead_letters;
+  std::size_t dead_letter_bytes = 0;
+  std::uint64_t records = 0;
+  std::uint64_t bytes = 0;
+  Duration started{0};  // when its first change came
+
+  bool empty() const noexcept { return advances.empty(); }
+  void clear() {
+    deltas->clear();
+    advances.clear();
+    children.clear();
+    dead_letters.clear();
+    dead_letter_bytes = 0;
+    records = 0;
+    bytes = 0;
+  }
+};
+
+Processor::Processor(Context context, const stream::Positions& positions)
+    : context_(std::move(context)),
+      folder_(context_.pipeline->make_folder()),
+      filling_(std::make_unique<Round>()),
+      writing_(std::make_unique<Round>()),
+      random_(context_.seed),
+      observed_at_(context_.clock->elapsed()) {
+  filling_->deltas = folder_->make_deltas();
+  writing_->deltas = folder_->make_deltas();
+  filling_->number = 1;
+  for (const auto& [id, position] : positions.shards) {
+    auto& known = shard(id);
+    known.accepted = position.after;
+    known.durable = position.after;
+    known.accepted_end = position.ended;
+    known.read_up_to = position.read_up_to;
+    known.read_up_to_stored = position.read_up_to;
+  }
+}
+
+Processor::~Processor() = default;
+
+Processor::Shard& Processor::shard(const stream::ShardId& id) { return shards_.try_emplace(id).first->second; }
+
+bool Processor::full() const {
+  return filling_->records >= context_.limits.records_max ||
+         filling_->deltas->bytes() + filling_->dead_letter_bytes >= context_.limits.bytes_max;
+}
+
+Duration Processor::until_due() const {
+  const auto now = context_.clock->elapsed();
+  if (!filling_->empty() && (closing_ || settle_wanted_ || full())) {
+    return Duration(0);
+  }
+  const auto observe = observed_at_ + context_.observe_interval - now;
+  const auto age = filling_->started + context_.limits.age_max - now;
+  return std::max(Duration(0), filling_->empty() ? observe : std::min(age, observe));
+}
+
+void Processor::wake() { nap_.request_stop(); }
+
+void Processor::close() {
+  closing_ = true;
+  wake();
+}
+
+Task<void> Processor::run(std::stop_token abandon) {
+  abandon_ = std::move(abandon);
+  for (;;) {
+    const auto wait = until_due();
+    if (wait > Duration(0)) {
+      if (closing_) {
+        break;
+      }
+      nap_ = std::stop_source();
+      // Waking early is what `nap_` is for: either way, look again.
+      static_cast<void>(co_await context_.clock->sleep(wait, nap_.get_token()));
+      continue;
+    }
+    settle_wanted_ = false;
+    std::swap(filling_, writing_);
+    filling_->number = writing_->number + 1;
+    auto written = co_await write(*writing_);
+    if (!written) {
+      failure_ = written.error();
+      written_.notify();
+      co_return written;
+    }
+    settle(*writing_);
+  }
+  // Quiet shards' last notes, so that a restart knows how far they were read.
+  state::Commit last;
+  last.pipeline = context_.pipeline->name();
+  last.stream = context_.stream;
+  observe(last);
+  if (!last.observed.empty()) {
+    co_return co_await commit(last);
+  }
+  co_return Result<void>();
+}
+
+Task<void> Processor::accept(stream::Batch batch) {
+  auto& of = shard(batch.shard);
+  of.busy = true;
+  auto taken = co_await take_in(of, batch);
+  of.busy = false;
+  co_return taken;
+}
+
+Task<void> Processor::take_in(Shard& of, const stream::Batch& batch) {
+  while (full() && !failure_) {
+    const auto ticket = written_.ticket();
+    wake();
+    static_cast<void>(co_await written_.wait(ticket, std::stop_token()));
+  }
+  if (failure_) {
+    co_return *failure_;
+  }
+  std::span<const stream::RawRecord> records = batch.records;
+  const auto first_new = std::partition_point(records.begin(), records.end(), [&of](const stream::RawRecord& record) {
+    return stream::compare_sequence_numbers(record.sequence_number, of.accepted.text()) <= 0;
+  });
+  records = records.subspan(static_cast<std::size_t>(first_new - records.begin()));
+  if (of.accepted_end || (records.empty() && !batch.end)) {
+    co_return Result<void>();
+  }
+  of.round = filling_->number;
+  if (filling_->empty()) {
+    filling_->started = context_.clock->elapsed();
+    wake();
+  }
+  auto [advance, is_new] = filling_->advances.try_emplace(batch.shard);
+  if (is_new) {
+    advance->second.shard = batch.shard;
+    advance->second.from = of.accepted;
+    advance->second.to = of.accepted;
+  }
+  if (!records.empty()) {
+    fold(batch, records);
+    of.accepted = stream::SequenceNumber(records.back().sequence_number);
+    advance->second.to = of.accepted;
+    advance->second.arrival = records.back().arrival;
+    filling_->records += records.size();
+    for (const auto& record : records) {
+      filling_->bytes += record.data.size();
+    }
+  }
+  of.read_up_to = std::max(of.read_up_to, batch.read_up_to);
+  advance->second.read_up_to = of.read_up_to;
+  if (batch.end) {
+    of.accepted_end = true;
+    advance->second.ended = true;
+    for (const auto& child : *batch.end) {
+      stream::ShardPosition position;
+      position.parents = child.parents;
+      position.read_up_to = context_.clock->now();
+      filling_->children.emplace_back(child.id, std::move(position));
+    }
+  } else if (batch.behind && batch.behind->count() == 0) {
+    context_.board->caught_up(batch.shard);
+  }
+  if (full()) {
+    wake();
+  }
+  co_return Result<void>();
+}
+
+void Processor::fold(const stream::Batch& batch, std::span<const stream::RawRecord> records) {
+  while (!records.empty()) {
+    failures_.clear();
+    std::size_t done = records.size();
+    std::optional<std::string> thrown;
+    try {
+      folder_->fold(records, *filling_->deltas, failures_);
+    } catch (const std::bad_alloc&) {
+      throw;  // no fault of the record
+    } catch (const std::exception& exception) {
+      thrown = exception.what();
+    } catch (...) {  // user code may throw anything; the record is kept, the reader goes on
+      thrown = "an exception that is no std::exception";
+    }
+    for (auto& failure : failures_) {
+      fail(batch, records[failure.index], std::move(failure.code), std::move(failure.reason));
+    }
+    if (thrown) {
+      done = std::min(folder_->next(), records.size() - 1);
+      fail(batch, records[done], "Exception", fmt::format("the pipeline's own code threw: {}", *thrown));
+      ++done;
+    }
+    records = records.subspan(done);
+  }
+}
+
+void Processor::fail(const stream::Batch& batch, const stream::RawRecord& record, std::string code, std::string reason) {
+  state::DeadLetter letter;
+  letter.shard = batch.shard;
+  letter.sequence_number = stream::SequenceNumber(record.sequence_number);
+  letter.partition_key = record.partition_key;
+  letter.arrival = record.arrival;
+  letter.code = std::move(code);
+  letter.reason = std::move(reason);
+  letter.payload = record.data;
+  filling_->dead_letter_bytes += letter.payload.size() + sizeof(letter);
+  filling_->dead_letters.push_back(std::move(letter));
+}
+
+Task<void> Processor::settled(const stream::ShardId& id) {
+  const auto round = shard(id).round;
+  while (rounds_written_ < round && !failure_) {
+    const auto ticket = written_.ticket();
+    settle_wanted_ = true;
+    wake();
+    static_cast<void>(co_await written_.wait(ticket, std::stop_token()));
+  }
+  if (failure_) {
+    co_return *failure_;
+  }
+  co_return Result<void>();
+}
+
+Task<void> Processor::discovered(std::vector<std::pair<stream::ShardId, stream::ShardPosition>> shards) {
+  state::Commit found;
+  found.pipeline = context_.pipeline->name();
+  found.stream = context_.stream;
+  found.discovered = std::move(shards);
+  found.sync = true;
+  co_return co_await commit(found);
+}
+
+Task<void> Processor::gap(stream::Gap gap) {
+  state::Commit noted;
+  noted.pipeline = context_.pipeline->name();
+  noted.stream = context_.stream;
+  noted.gaps.push_back(gap);
+  noted.sync = true;
+  WEIR_CO_CHECK(co_await commit(noted));
+  if (context_.on_gap == OnGap::halt) {
+    co_return refused("Gap", fmt::format("{}; the totals lack them. To go on without them set on_gap: continue", gap.reason));
+  }
+  if (context_.log) {
+    context_.log(LogLevel::warning, gap.reason);
+  }
+  co_return Result<void>();
+}
+
+void Processor::report(const stream::ShardStatus& status) {
+  if (status.read_up_to != Timestamp()) {
+    auto& of = shard(status.shard);
+    if (!of.busy && of.round <= rounds_written_) {
+      of.read_up_to = std::max(of.read_up_to, status.read_up_to);
+    }
+  }
+  context_.board->report(status);
+}
+
+state::Commit Processor::make_commit(Round& round) {
+  state::Commit commit;
+  commit.pipeline = context_.pipeline->name();
+  commit.stream = context_.stream;
+  commit.discovered = round.children;
+  for (const auto& [id, advance] : round.advances) {
+    commit.advances.push_back(advance);
+  }
+  round.deltas->encode(commit.rows);
+  commit.dead_letters = std::move(round.dead_letters);
+  observe(commit);
+  return commit;
+}
+
+// Notes how far quiet shards were read, where the stored note is older than the interval.
+void Processor::observe(state::Commit& commit) {
+  observed_at_ = context_.clock->elapsed();
+  for (auto& [id, of] : shards_) {
+    const bool quiet = !of.busy && of.round <= rounds_written_ && !of.accepted_end;
+    if (quiet && (of.read_up_to >= of.read_up_to_stored + context_.observe_interval || (closing_ && of.read_up_to > of.read_up_to_stored))) {
+      of.read_up_to_stored = of.read_up_to;
+      commit.observed.emplace_back(id, of.read_up_to);
+    }
+  }
+}
+
+Task<void> Processor::write(Round& round) {
+  auto made = make_commit(round);
+  if (made.advances.empty() && made.observed.empty()) {
+    co_return Result<void>();
+  }
+  const auto dead_letters = made.dead_letters.size();
+  if (dead_letters > 0 && context_.copy_dead_letters) {
+    WEIR_CO_CHECK(co_await context_.copy_dead_letters(made.dead_letters, abandon_));
+  }
+  WEIR_CO_CHECK(co_await commit(made));
+  context_.board->count_commit(round.records, round.bytes, dead_letters);
+  co_return Result<void>();
+}
+
+// Tries until the store has it: a transient failure is no reason to lose or to count twice.
+Task<void> Processor::commit(const state::Commit& commit) {
+  Backoff backoff{Backoff::Options(), Random(random_())};
+  for (;;) {
+    auto done = co_await context_.store->commit(commit);
+    if (done || done.error().next != Next::retry) {
+      co_return done;
+    }
+    context_.board->store_trouble(to_string(done.error()));
+    context_.board->count_commit_retry();
+    if (context_.log) {
+      context_.log(LogLevel::warning, fmt::format("a commit is tried again: {}", to_string(done.error())));
+    }
+    const bool give_up = closing_ && backoff.failures() + 1 >= tries_when_closing_max;
+    if (give_up) {
+      co_return done;
+    }
+    WEIR_CO_CHECK(co_await context_.clock->sleep(backoff.next(), abandon_));
+  }
+}
+
+void Processor::settle(Round& round) {
+  for (auto& [id, advance] : round.advances) {
+    auto& of = shard(id);
+    of.durable = advance.to;
+    of.read_up_to_stored = std::max(of.read_up_to_stored, advance.read_up_to);
+    context_.board->committed(id, advance.to);
+  }
+  round.clear();
+  rounds_written_ = round.number;
+  written_.notify();
+}
+
+}  // namespace weir::process

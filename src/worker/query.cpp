@@ -1,0 +1,173 @@
+#include "weir/worker/query.hpp"
+
+#include <fmt/format.h>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/local/stream_protocol.hpp>
+#include <boost/asio/read.hpp>
+#include <boost/asio/write.hpp>
+#include <optional>
+
+#include "weir/stream/record.hpp"
+#include "weir/wire/json_writer.hpp"
+#include "worker/query_protocol.hpp"
+
+namespace weir::worker {
+namespace {
+
+namespace asio = boost::asio;
+
+constexpr std::size_t rows_per_page = 1000;
+constexpr std::size_t letters_per_page = 100;
+constexpr std::size_t answer_bytes = 64U * 1024;
+
+Task<void> answer_keys(state::Store& store, const pipelines::Pipeline& pipeline, const Query& query, const Lines& lines) {
+  std::vector<std::string> row_keys;
+  for (const auto& key : query.keys) {
+    WEIR_CO_TRY(auto row_key, pipeline.row_key(key));
+    row_keys.push_back(std::move(row_key));
+  }
+  WEIR_CO_TRY(auto rows, co_await store.get_many(pipeline.name(), row_keys));
+  std::string out;
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    if (rows[i]) {
+      pipeline.print_json(row_keys[i], *rows[i], out);
+      out.push_back('\n');
+    }
+  }
+  co_return co_await lines(out);
+}
+
+Task<void> answer_all(state::Store& store, const pipelines::Pipeline& pipeline, const Lines& lines) {
+  std::string after;
+  std::string out;
+  for (;;) {
+    WEIR_CO_TRY(auto rows, co_await store.scan(pipeline.name(), "", after, rows_per_page));
+    for (const auto& row : rows) {
+      pipeline.print_json(row.key, row.value, out);
+      out.push_back('\n');
+    }
+    if (out.size() >= answer_bytes || rows.size() < rows_per_page) {
+      WEIR_CO_CHECK(co_await lines(out));
+      out.clear();
+    }
+    if (rows.size() < rows_per_page) {
+      co_return Result<void>();
+    }
+    after = std::move(rows.back().key);
+  }
+}
+
+Task<void> answer_count(state::Store& store, const pipelines::Pipeline& pipeline, const Lines& lines) {
+  std::uint64_t keys = 0;
+  std::string after;
+  for (;;) {
+    WEIR_CO_TRY(auto rows, co_await store.scan(pipeline.name(), "", after, rows_per_page));
+    keys += rows.size();
+    if (rows.size() < rows_per_page) {
+      co_return co_await lines(fmt::format("{{\"keys\":{}}}\n", keys));
+    }
+    after = std::move(rows.back().key);
+  }
+}
+
+void print_letter(std::string_view stream, const state::DeadLetter& letter, std::string& out) {
+  stream::EventId id;
+  // The source's name says what it is ("kinesis:flights"); event ids name the stream alone.
+  id.stream = stream.substr(stream.find(':') + 1);
+  id.shard = letter.shard;
+  id.sequence_number = letter.sequence_number.text();
+  id.sub = letter.sub;
+  id.unpacked = letter.unpacked;
+  wire::JsonWriter json(out);
+  json.begin_map();
+  json.text("event_id", id.text());
+  json.text("arrival", to_string(letter.arrival));
+  json.text("partition_key", letter.partition_key);
+  json.text("code", letter.code);
+  json.text("reason", letter.reason);
+  json.unsigned_integer("bytes", letter.payload.size());
+  json.end_map();
+  out.push_back('\n');
+}
+
+Task<void> answer_dead_letters(state::Store& store, const pipelines::Pipeline& pipeline, std::string_view stream,
+                               const Lines& lines) {
+  std::optional<state::DeadLetter> after;
+  for (;;) {
+    WEIR_CO_TRY(auto letters,
+                co_await store.dead_letters(pipeline.name(), stream, after ? &*after : nullptr, letters_per_page));
+    std::string out;
+    for (const auto& letter : letters) {
+      print_letter(stream, letter, out);
+    }
+    WEIR_CO_CHECK(co_await lines(out));
+    if (letters.size() < letters_per_page) {
+      co_return Result<void>();
+    }
+    after = std::move(letters.back());
+  }
+}
+
+}  // namespace
+
+Task<void> answer(state::Store& store, const pipelines::Pipeline& pipeline, std::string stream, Query query, Lines lines) {
+  switch (query.type) {
+    case Query::Type::keys:
+      co_return co_await answer_keys(store, pipeline, query, lines);
+    case Query::Type::all:
+      co_return co_await answer_all(store, pipeline, lines);
+    case Query::Type::dead_letters:
+      co_return co_await answer_dead_letters(store, pipeline, stream, lines);
+    case Query::Type::count:
+      co_return co_await answer_count(store, pipeline, lines);
+  }
+  co_return Result<void>();
+}
+
+Result<void> ask(const std::string& directory, const pipelines::Pipeline& pipeline, const Query& query,
+                 const std::function<Result<void>(std::string_view)>& lines) {
+  const protocol::SocketPath path(directory);
+  const auto nobody = [&] { return refused("NoWorker", fmt::format("no worker answers in {}", directory)); };
+  if (!path.ok()) {
+    return nobody();
+  }
+  asio::io_context context;
+  asio::local::stream_protocol::socket socket(context);
+  boost::system::error_code code;
+  socket.connect(asio::local::stream_protocol::endpoint(path.path()), code);
+  if (code) {
+    return nobody();
+  }
+  asio::write(socket, asio::buffer(protocol::make_request(pipeline, query)), code);
+  std::string pending;
+  std::string chunk(answer_bytes, '\0');
+  while (!code) {
+    const auto got = socket.read_some(asio::buffer(chunk), code);
+    pending.append(chunk, 0, got);
+    const auto last_line_end = pending.rfind('\n');
+    if (last_line_end == std::string::npos) {
+      continue;
+    }
+    // The last complete line may be the end mark; what stands before it is the answer.
+    const auto line_start = last_line_end == 0 ? std::string::npos : pending.rfind('\n', last_line_end - 1);
+    const auto at = line_start == std::string::npos ? 0 : line_start + 1;
+    const auto last = std::string_view(pending).substr(at, last_line_end + 1 - at);
+    const bool done = last == protocol::done_line;
+    const bool failed = last.starts_with(protocol::error_prefix);
+    const auto data_end = done || failed ? at : last_line_end + 1;
+    if (data_end > 0) {
+      WEIR_CHECK(lines(std::string_view(pending).substr(0, data_end)));
+    }
+    if (done) {
+      return {};
+    }
+    if (failed) {
+      return protocol::parse_error(last);
+    }
+    pending.erase(0, data_end);
+  }
+  return Error(Next::retry, "WorkerGone", "the worker went away while answering; ask again");
+}
+
+}  // namespace weir::worker

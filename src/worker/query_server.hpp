@@ -1,0 +1,17 @@
+#pragma once
+
+#include <stop_token>
+#include <string>
+
+#include "weir/base/log.hpp"
+#include "weir/worker/query.hpp"
+
+namespace weir::worker {
+
+/// Answers queries on a unix socket in the state directory until asked to stop. The caller holds the
+/// directory's lock, so a socket left there belongs to nobody. A socket that cannot be made is logged, and
+/// the run goes on without.
+Task<void> serve_queries(std::string directory, state::Store& store, const pipelines::Pipeline& pipeline,
+                         std::string stream, Log log, std::stop_token stop);
+
+}  // namespace weir::worker

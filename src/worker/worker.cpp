@@ -1,0 +1,276 @@
+#include "weir/worker/worker.hpp"
+
+#include <fmt/format.h>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <csignal>
+#include <exception>
+#include <optional>
+#include <thread>
+
+#include "weir/base/task_group.hpp"
+#include "worker/query_server.hpp"
+
+namespace weir::worker {
+namespace {
+
+namespace asio = boost::asio;
+
+// One thread, its event loop, and the processor of its share of the shards.
+struct Loop {
+  asio::io_context context{1};
+  std::unique_ptr<process::Processor> processor;
+  Result<void> outcome;
+  std::exception_ptr exception;
+};
+
+// Runs a task to its end on the calling thread.
+template <class T>
+Result<T> run_on(asio::io_context& context, Task<T> task) {
+  std::optional<Result<T>> outcome;
+  std::exception_ptr exception;
+  asio::co_spawn(context, std::move(task), [&](std::exception_ptr thrown, Result<T> result) {
+    exception = thrown;
+    outcome.emplace(std::move(result));
+  });
+  context.restart();
+  context.run();
+  if (exception != nullptr) {
+    std::rethrow_exception(exception);
+  }
+  return std::move(*outcome);
+}
+
+class Run {
+ public:
+  Run(stream::Source& source, const pipelines::Pipeline& pipeline, state::Store& store, const Options& options)
+      : source_(source),
+        pipeline_(pipeline),
+        store_(store),
+        options_(options),
+        clock_(options.clock != nullptr ? *options.clock : system_clock()),
+        random_(options.seed != 0 ? Random(options.seed) : Random::from_machine()),
+        forward_(options.stop, [this] { stop_.request_stop(); }),
+        board_([this] {
+          if (options_.until_caught_up) {
+            stop_.request_stop();
+          }
+        }) {}
+
+  Result<Report> run() {
+    const auto started = clock_.elapsed();
+    for (std::uint32_t i = 0; i < options_.threads; ++i) {
+      loops_.push_back(std::make_unique<Loop>());
+    }
+    WEIR_CHECK(run_on(loops_.front()->context, start()));
+    std::vector<std::jthread> threads;
+    for (auto& loop : loops_) {
+      process::Processor::Context context;
+      context.store = &store_;
+      context.clock = &clock_;
+      context.pipeline = &pipeline_;
+      context.board = &board_;
+      context.stream = source_.name();
+      context.limits = options_.limits;
+      context.on_gap = options_.on_gap;
+      context.seed = random_();
+      context.log = options_.log;
+      context.copy_dead_letters = options_.copy_dead_letters;
+      loop->processor = std::make_unique<process::Processor>(std::move(context), positions_);
+    }
+    for (std::uint32_t i = 1; i < options_.threads; ++i) {
+      threads.emplace_back([this, i] { run_loop(i); });
+    }
+    run_loop(0);
+    threads.clear();
+    return report(started);
+  }
+
+ private:
+  // Before the first read: is this the pipeline and the stream that the state belongs to, and where does
+  // reading begin?
+  Task<void> start() {
+    const auto name = source_.name();
+    WEIR_CO_TRY(auto known, co_await store_.definition(pipeline_.name()));
+    if (known && *known != pipeline_.definition()) {
+      co_return refused("DefinitionChanged",
+                        fmt::format("the state of pipeline {} was made by another definition.\n  stored: {}\n  now:    {}\n"
+                                    "Use another name or state for the changed pipeline",
+                                    pipeline_.name(), *known, pipeline_.definition()));
+    }
+    WEIR_CO_TRY(auto identity, co_await source_.identify(stop_.get_token()));
+    WEIR_CO_TRY(positions_, co_await store_.positions(pipeline_.name(), name));
+    if (!known) {
+      WEIR_CO_CHECK(co_await store_.put_definition(pipeline_.name(), pipeline_.definition()));
+    }
+    if (positions_.stream) {
+      if (*positions_.stream != identity) {
+        co_return refused("StreamRecreated",
+                          fmt::format("stream {} was created again at {}; the state belongs to the one of {}. Its totals cannot "
+                                      "be continued: keep them, and give the pipeline a new state",
+                                      identity.name, to_string(identity.created), to_string(positions_.stream->created)));
+      }
+      co_return Result<void>();
+    }
+    state::Commit first;
+    first.pipeline = pipeline_.name();
+    first.stream = name;
+    first.identity = identity;
+    WEIR_CO_TRY(first.start, co_await source_.resolve_start(stop_.get_token()));
+    first.sync = true;
+    WEIR_CO_CHECK(co_await store_.commit(first));
+    positions_.stream = identity;
+    positions_.start = first.start;
+    co_return Result<void>();
+  }
+
+  void run_loop(std::uint32_t index) {
+    auto& loop = *loops_[index];
+    try {
+      loop.outcome = run_on(loop.context, work(index));
+    } catch (...) {  // carried to the caller's thread
+      loop.exception = std::current_exception();
+    }
+    if (!loop.outcome || loop.exception != nullptr) {
+      stop_.request_stop();
+    }
+  }
+
+  Task<void> work(std::uint32_t index) {
+    auto& processor = *loops_[index]->processor;
+    auto executor = co_await asio::this_coro::executor;
+    std::stop_source side;
+    TaskGroup beside(executor, std::stop_token());
+    TaskGroup committing(executor, std::stop_token());
+    committing.spawn(commit(processor));
+    std::optional<asio::signal_set> signals;
+    if (index == 0) {
+      beside.spawn(watch(beside.stop_token()));
+      if (options_.serve_queries && !directory_.empty()) {
+        beside.spawn(serve_queries(directory_, store_, pipeline_, source_.name(), options_.log, beside.stop_token()));
+      }
+      if (options_.stop_on_signals) {
+        signals.emplace(executor, SIGINT, SIGTERM);
+        wait_for_signal(*signals);
+      }
+    }
+    stream::Share share;
+    share.index = index;
+    share.count = options_.threads;
+    auto read = co_await source_.read(share, positions_, processor, stop_.get_token());
+    if (!read) {
+      stop_.request_stop();
+    }
+    processor.close();
+    auto written = co_await committing.wait();
+    beside.request_stop();
+    if (signals) {
+      signals->cancel();
+    }
+    auto ended = co_await beside.wait();
+    // What cannot be committed explains why reading stopped.
+    if (!written) {
+      co_return written;
+    }
+    co_return read ? ended : read;
+  }
+
+  Task<void> commit(process::Processor& processor) {
+    auto written = co_await processor.run(abandon_.get_token());
+    if (!written) {
+      stop_.request_stop();
+    }
+    co_return written;
+  }
+
+  Task<void> watch(std::stop_token stop) {
+    while (options_.watch) {
+      options_.watch(board_);
+      WEIR_CO_CHECK(co_await clock_.sleep(options_.watch_interval, stop));
+    }
+    co_return Result<void>();
+  }
+
+  void wait_for_signal(asio::signal_set& signals) {
+    signals.async_wait([this, &signals](const boost::system::error_code& code, int /*number*/) {
+      if (code) {
+        return;
+      }
+      if (stop_.stop_requested()) {
+        abandon_.request_stop();
+      }
+      stop_.request_stop();
+      wait_for_signal(signals);
+    });
+  }
+
+  Result<Report> report(Duration started) {
+    for (auto& loop : loops_) {
+      if (loop->exception != nullptr) {
+        std::rethrow_exception(loop->exception);
+      }
+    }
+    for (auto& loop : loops_) {
+      WEIR_CHECK(std::move(loop->outcome));
+    }
+    WEIR_CHECK(run_on(loops_.front()->context, store_.sync()));
+    Report made;
+    made.totals = board_.totals();
+    made.seconds = std::chrono::duration<double>(clock_.elapsed() - started).count();
+    made.caught_up = board_.all_caught_up();
+    made.shards = board_.shards();
+    return made;
+  }
+
+ public:
+  void serve_queries_in(std::string directory) { directory_ = std::move(directory); }
+
+ private:
+  stream::Source& source_;
+  const pipelines::Pipeline& pipeline_;
+  state::Store& store_;
+  const Options& options_;
+  Clock& clock_;
+  Random random_;
+  std::string directory_;  // of the state; empty: none
+  std::stop_source stop_;
+  std::stop_source abandon_;
+  std::stop_callback<std::function<void()>> forward_;
+  process::Board board_;
+  stream::Positions positions_;
+  std::vector<std::unique_ptr<Loop>> loops_;
+};
+
+Result<void> validate(const Options& options) {
+  if (options.threads < 1 || options.threads > threads_max) {
+    return refused("BadOptions", fmt::format("threads: {} is not within 1 and {}", options.threads, threads_max));
+  }
+  if (options.limits.records_max < 1) {
+    return refused("BadOptions", "limits.records_max: must be at least 1");
+  }
+  if (options.limits.age_max.count() < 1) {
+    return refused("BadOptions", "limits.age_max: must be at least 1 ms");
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<Report> run(stream::Source& source, const std::shared_ptr<const pipelines::Pipeline>& pipeline,
+                   const Options& options) {
+  WEIR_CHECK(validate(options));
+  std::unique_ptr<OpenStore> own;
+  if (options.store == nullptr) {
+    WEIR_TRY(own, open_store(options.state, *pipeline, options.log));
+  }
+  Run running(source, *pipeline, own != nullptr ? own->store() : *options.store, options);
+  if (own != nullptr) {
+    running.serve_queries_in(state_directory(options.state, *pipeline));
+  }
+  return running.run();
+}
+
+}  // namespace weir::worker
