@@ -216,7 +216,7 @@ TEST(Request, ThatCannotBeSentIsRefusedAndNotRepeated) {
 Task<Reply> several(Client& client, const Request& request, int count) {
   Result<Reply> reply;
   for (int i = 0; i < count; ++i) {
-    reply = co_await client.send(request, {});
+    reply = co_await client.send(request, std::stop_token());
     if (!reply) {
       break;
     }
@@ -281,7 +281,7 @@ struct Crowd {
   }
   asio::awaitable<void> one(Client& client, std::string url, std::size_t index) {
     const Request request("GET", std::move(url));
-    auto reply = co_await client.send(request, {});
+    auto reply = co_await client.send(request, std::stop_token());
     replies[index] = std::move(reply);
   }
 };
