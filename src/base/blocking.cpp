@@ -2,7 +2,6 @@
 
 #include <boost/asio/associated_executor.hpp>
 #include <boost/asio/async_result.hpp>
-#include <boost/asio/dispatch.hpp>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/thread_pool.hpp>
@@ -35,14 +34,19 @@ Task<void> Blocking::run(std::function<Result<void>()> work) {
   // Pointers, not references: async_initiate copies what it is given into the coroutine.
   auto initiate = [pool = &pool_->pool, job = &work, out = &result, error = &thrown](auto handler) {
     auto home = asio::get_associated_executor(handler);
-    asio::post(*pool, [handler = std::move(handler), guard = asio::make_work_guard(home), job, out, error]() mutable {
+    auto guard = asio::make_work_guard(home);
+    asio::post(*pool, [handler = std::move(handler), home, guard = std::move(guard), job, out, error]() mutable {
       try {
         *out = (*job)();
       } catch (...) {
         *error = std::current_exception();  // on this thread it would end the program
       }
-      auto executor = guard.get_executor();
-      asio::post(executor, std::move(handler));
+      // The guard goes along and ends on the loop: once the handler has run there, the loop may be gone, and
+      // this thread must touch nothing of it.
+      asio::post(home, [handler = std::move(handler), guard = std::move(guard)]() mutable {
+        guard.reset();
+        std::move(handler)();
+      });
     });
   };
   co_await asio::async_initiate<const asio::use_awaitable_t<>, void()>(std::move(initiate), asio::use_awaitable);
