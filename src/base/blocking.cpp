@@ -1,5 +1,6 @@
 #include "weir/base/blocking.hpp"
 
+#include <atomic>
 #include <boost/asio/associated_executor.hpp>
 #include <boost/asio/async_result.hpp>
 #include <boost/asio/executor_work_guard.hpp>
@@ -7,6 +8,7 @@
 #include <boost/asio/thread_pool.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <exception>
+#include <memory>
 
 namespace weir {
 
@@ -41,12 +43,16 @@ Task<void> Blocking::run(std::function<Result<void>()> work) {
       } catch (...) {
         *error = std::current_exception();  // on this thread it would end the program
       }
-      // The guard goes along and ends on the loop: once the handler has run there, the loop may be gone, and
-      // this thread must touch nothing of it.
-      asio::post(home, [handler = std::move(handler), guard = std::move(guard)]() mutable {
+      // Once the handler has run, the loop may end and be gone, while this thread is still on its way out of
+      // `post`: so the guard goes along, and the loop waits those few instructions until this thread is out.
+      auto left = std::make_shared<std::atomic_flag>();
+      asio::post(home, [handler = std::move(handler), guard = std::move(guard), left]() mutable {
+        left->wait(false);
         guard.reset();
         std::move(handler)();
       });
+      left->test_and_set();
+      left->notify_one();
     });
   };
   co_await asio::async_initiate<const asio::use_awaitable_t<>, void()>(std::move(initiate), asio::use_awaitable);
