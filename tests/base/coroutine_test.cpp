@@ -33,7 +33,7 @@ struct Request {
 Task<std::string> by_reference(const Request& request) { co_return request.name.text + request.items.at(0); }
 Task<std::string> by_value(Request request) { co_return std::move(request.name.text) + request.items.at(0); }
 
-// Options have a constructor, and are made with it in parentheses.
+// Options that users brace have a constructor.
 struct Options {
   Counted name;
   explicit Options(Counted value) : name(std::move(value)) {}
@@ -50,8 +50,8 @@ Task<std::string> named_aggregates() {
   co_return third;
 }
 
-Task<std::string> constructed_options() {
-  WEIR_CO_TRY(auto first, co_await with_options(Options(Counted(long_text('c')))));
+Task<std::string> braced_options() {
+  WEIR_CO_TRY(auto first, co_await with_options(Options{Counted(long_text('c'))}));  // NOLINT(co-await-braces)
   WEIR_CO_TRY(auto second, co_await with_options(Options(Counted(first))));
   co_return second;
 }
@@ -73,9 +73,7 @@ TEST_F(Coroutine, NamedAggregatesAreDestroyedOnce) {
   EXPECT_EQ(run(named_aggregates()).value(), long_text('a') + long_text('b') + long_text('a') + long_text('b'));
 }
 
-TEST_F(Coroutine, OptionsWithAConstructorAreDestroyedOnce) {
-  EXPECT_EQ(run(constructed_options()).value(), long_text('c'));
-}
+TEST_F(Coroutine, OptionsWithAConstructorAreDestroyedOnce) { EXPECT_EQ(run(braced_options()).value(), long_text('c')); }
 
 TEST_F(Coroutine, LeavingEarlyDestroysWhatWasMade) {
   const auto result = run(left_early());
