@@ -115,6 +115,8 @@ Task<void> ShardReader::open(std::stop_token stop) {
     request.type = api::IteratorType::at_sequence_number;
     request.starting_sequence_number = after_.text();
     proven_ = false;
+    resumed_at_ = context_.clock->now();
+    resumed_read_up_to_ = read_up_to_;
   } else if (!from_horizon_ && from_start_) {
     request.type = iterator_type(context_.start.type);
     request.starting_sequence_number = context_.start.sequence_number.text();
@@ -224,9 +226,8 @@ Task<void> ShardReader::recover(Error error, std::stop_token stop) {
 // the retention while everything up to a younger moment had been read.
 Task<void> ShardReader::position_missing(std::optional<stream::RawRecord> first) {
   const auto retention = std::chrono::milliseconds(context_.retention_ms->load(std::memory_order_relaxed));
-  const auto now = context_.clock->now();
-  const bool aged_out = arrival_ + retention < now + clock_slack;
-  const bool all_read = read_up_to_ > Timestamp() && read_up_to_ + retention > now + clock_slack;
+  const bool aged_out = arrival_ + retention < resumed_at_ + clock_slack;
+  const bool all_read = resumed_read_up_to_ + retention > resumed_at_ + clock_slack;
   proven_ = true;
   from_horizon_ = false;
   if (aged_out && all_read) {

@@ -74,6 +74,8 @@ class ShardReader {
   // The record `after_` has been seen again, or something older, since the iterator was opened at it: so
   // nothing between it and the next record was trimmed.
   bool proven_ = true;
+  Timestamp resumed_at_{};  // when the iterator was opened at `after_`, and what was read by then
+  Timestamp resumed_read_up_to_{};
   bool from_horizon_ = false;
   std::uint32_t empty_pages_ = 0;
   std::chrono::milliseconds behind_{0};

@@ -74,12 +74,67 @@ CborReader::Type CborReader::peek() const {
   }
 }
 
+CborReader::Head CborReader::head() {
+  for (;;) {
+    if (at_ == end_) {
+      fail("ends where a value is due");
+      return {8, 0, 0};
+    }
+    const std::uint8_t first = *at_++;
+    Head item{static_cast<std::uint8_t>(first >> 5U), static_cast<std::uint8_t>(first & 31U), 0};
+    if (item.info < 24) {
+      item.value = item.info;
+    } else if (item.info <= 27) {
+      const std::size_t size = std::size_t{1} << (item.info - 24U);
+      if (bytes_left() < size) {
+        fail("ends inside a number or length");
+        return {8, 0, 0};
+      }
+      for (std::size_t i = 0; i < size; ++i) {
+        item.value = item.value << 8U | *at_++;
+      }
+    } else if (item.info != 31 || item.major < 2 || item.major > 5) {
+      fail(first == break_byte ? "has a break where a value is due" : "has a reserved value");
+      return {8, 0, 0};
+    }
+    if (item.major != 6) {
+      return item;
+    }
+  }
+}
+
+std::int64_t CborReader::integer() {
+  const auto item = head();
+  if (item.major <= 1 && item.value <= static_cast<std::uint64_t>(INT64_MAX)) {
+    const auto value = static_cast<std::int64_t>(item.value);
+    return item.major == 0 ? value : ~value;
+  }
+  wrong(item, item.major <= 1 ? "an integer of 64 bits" : "an integer");
+  return 0;
+}
+
+std::uint64_t CborReader::unsigned_integer() {
+  const auto item = head();
+  if (item.major != 0) {
+    wrong(item, "an unsigned integer");
+    return 0;
+  }
+  return item.value;
+}
+
+bool CborReader::boolean() {
+  const auto item = head();
+  if (item.major == 7 && (item.info == 20 || item.info == 21)) {
+    return item.info == 21;
+  }
+  wrong(item, "a boolean");
+  return false;
+}
+
 bool CborReader::enter(unsigned major, const char* expected) {
   const auto item = head();
   if (item.major != major) {
-    if (item.major != 7 || (item.info != 22 && item.info != 23)) {
-      wrong(expected);
-    }
+    wrong(item, expected);
     return false;
   }
   // Each item needs a byte at least: a size that the input cannot hold is refused before anyone trusts it.
@@ -95,13 +150,20 @@ bool CborReader::enter(unsigned major, const char* expected) {
   return true;
 }
 
-// Strings in chunks, null, and what is no string at all.
-std::string_view CborReader::other_string(Head item, unsigned major, const char* expected) {
-  if (item.major == 7 && (item.info == 22 || item.info == 23)) {
-    return {};
+// Long strings, strings in chunks, null, and what is no string at all.
+std::string_view CborReader::other_string(unsigned major) {
+  const auto item = head();
+  if (item.major == major && item.info != 31) {
+    if (item.value > bytes_left()) {
+      fail("ends inside a string");
+      return {};
+    }
+    const std::string_view view(reinterpret_cast<const char*>(at_), static_cast<std::size_t>(item.value));
+    at_ += view.size();
+    return view;
   }
   if (item.major != major) {
-    wrong(expected);
+    wrong(item, major == 3 ? "text" : "bytes");
     return {};
   }
   // Two passes: the first finds the whole size, so that the chunks are copied once.
@@ -150,9 +212,9 @@ std::string_view CborReader::other_string(Head item, unsigned major, const char*
 
 std::string_view CborReader::other_blob() {
   if (peek() != Type::text) {
-    return string(2, "bytes");
+    return other_string(2);
   }
-  const auto text = string(3, "bytes");
+  const auto text = other_string(3);
   if (failed()) {
     return {};
   }
@@ -186,25 +248,28 @@ double CborReader::number() {
   if (item.major == 7 && item.info >= 25 && item.info <= 27) {
     return floating(item);
   }
-  wrong("a number");
+  wrong(item, "a number");
   return 0;
 }
 
-Timestamp CborReader::other_timestamp(Head item) {
+Timestamp CborReader::other_timestamp() {
+  const auto item = head();
   std::optional<Timestamp> time;
-  if (item.major == 1 && item.value <= static_cast<std::uint64_t>(INT64_MAX)) {
+  if (item.major == 0 && item.value <= static_cast<std::uint64_t>(INT64_MAX)) {
+    time = timestamp_of_ms(static_cast<std::int64_t>(item.value));
+  } else if (item.major == 1 && item.value <= static_cast<std::uint64_t>(INT64_MAX)) {
     time = timestamp_of_ms(~static_cast<std::int64_t>(item.value));
   } else if (item.major == 7 && item.info >= 25 && item.info <= 27) {
     time = timestamp_of_seconds(floating(item));
   }
   if (!time) {
-    wrong("a time between the years 1 and 9999");
+    wrong(item, "a time between the years 1 and 9999");
     return {};
   }
   return *time;
 }
 
-void CborReader::skip() {
+void CborReader::skip_any() {
   // Values still to pass over, per open container. Maps count keys and values; one of indefinite length
   // may break off before a key only.
   constexpr std::uint64_t in_array = UINT64_MAX;
@@ -282,7 +347,12 @@ void CborReader::skip() {
   } while (depth > 0);
 }
 
-void CborReader::wrong(const char* expected) { fail("has another value", expected); }
+void CborReader::wrong(Head item, const char* expected) {
+  const bool null = item.major == 7 && (item.info == 22 || item.info == 23);
+  if (!null) {
+    fail("has another value", expected);
+  }
+}
 
 void CborReader::fail(const char* problem, const char* expected) {
   if (problem_ == nullptr) {

@@ -216,16 +216,14 @@ Result<void> Document::check() const {
   return {};
 }
 
-bool Value::exists() const { return document_ != nullptr && document_->nodes_[index_].kind != Document::Kind::null; }
-
-bool Value::is_map() const { return document_ != nullptr && document_->nodes_[index_].kind == Document::Kind::map; }
+Value::Kind Value::kind() const { return document_ == nullptr ? Kind::null : document_->nodes_[index_].kind; }
 
 Value Value::operator[](std::string_view name) const {
   if (!exists()) {
     return {};
   }
   const auto& node = document_->nodes_[index_];
-  if (node.kind != Document::Kind::map) {
+  if (node.kind != Kind::map) {
     document_->complain(node, "a structure");
     return {};
   }
@@ -242,7 +240,7 @@ std::size_t Value::size() const {
     return 0;
   }
   const auto& node = document_->nodes_[index_];
-  if (node.kind != Document::Kind::array) {
+  if (node.kind != Kind::array) {
     document_->complain(node, "a list");
     return 0;
   }
@@ -254,7 +252,7 @@ std::optional<std::string_view> Value::text() const {
     return std::nullopt;
   }
   const auto& node = document_->nodes_[index_];
-  if (node.kind != Document::Kind::text) {
+  if (node.kind != Kind::text) {
     document_->complain(node, "a string");
     return std::nullopt;
   }
@@ -266,10 +264,10 @@ std::optional<std::string_view> Value::blob() const {
     return std::nullopt;
   }
   const auto& node = document_->nodes_[index_];
-  if (node.kind == Document::Kind::bytes) {
+  if (node.kind == Kind::bytes) {
     return node.view();
   }
-  if (node.kind == Document::Kind::text) {
+  if (node.kind == Kind::text) {
     if (const auto bytes = decode_base64(node.view(), document_->arena_)) {
       return bytes;
     }
@@ -283,11 +281,11 @@ std::optional<std::int64_t> Value::integer() const {
     return std::nullopt;
   }
   const auto& node = document_->nodes_[index_];
-  if (node.kind == Document::Kind::integer) {
+  if (node.kind == Kind::integer) {
     return node.integer;
   }
   // 3.0 and 1.5E9 are integers too. 2^63 is exact in a double, and the first that does not fit.
-  if (node.kind == Document::Kind::number && std::trunc(node.number) == node.number && node.number >= -0x1p63 &&
+  if (node.kind == Kind::number && std::trunc(node.number) == node.number && node.number >= -0x1p63 &&
       node.number < 0x1p63) {
     return static_cast<std::int64_t>(node.number);
   }
@@ -301,11 +299,11 @@ std::optional<double> Value::number() const {
   }
   const auto& node = document_->nodes_[index_];
   switch (node.kind) {
-    case Document::Kind::number:
+    case Kind::number:
       return node.number;
-    case Document::Kind::integer:
+    case Kind::integer:
       return static_cast<double>(node.integer);
-    case Document::Kind::unsigned_integer:
+    case Kind::unsigned_integer:
       return static_cast<double>(node.unsigned_integer);
     default:
       document_->complain(node, "a number");
@@ -318,7 +316,7 @@ std::optional<bool> Value::boolean() const {
     return std::nullopt;
   }
   const auto& node = document_->nodes_[index_];
-  if (node.kind != Document::Kind::boolean) {
+  if (node.kind != Kind::boolean) {
     document_->complain(node, "a boolean");
     return std::nullopt;
   }
@@ -331,11 +329,11 @@ std::optional<Timestamp> Value::timestamp() const {
   }
   const auto& node = document_->nodes_[index_];
   std::optional<Timestamp> time;
-  if (node.kind == Document::Kind::integer && document_->format_ == Format::cbor) {
+  if (node.kind == Kind::integer && document_->format_ == Format::cbor) {
     time = timestamp_of_ms(node.integer);
-  } else if (node.kind == Document::Kind::integer) {
+  } else if (node.kind == Kind::integer) {
     time = timestamp_of_seconds(static_cast<double>(node.integer));
-  } else if (node.kind == Document::Kind::number) {
+  } else if (node.kind == Kind::number) {
     time = timestamp_of_seconds(node.number);
   }
   if (!time) {
@@ -359,7 +357,7 @@ Value::Iterator Value::end() const {
     return {document_, 0};
   }
   const auto& node = document_->nodes_[index_];
-  if (node.kind != Document::Kind::array && node.kind != Document::Kind::map) {
+  if (node.kind != Kind::array && node.kind != Kind::map) {
     document_->complain(node, "a list");
     return {document_, 0};
   }

@@ -30,8 +30,7 @@ std::string make_request(const pipelines::Pipeline& pipeline, const Query& query
 }
 
 Result<Query> parse_request(std::string_view line, const pipelines::Pipeline& pipeline) {
-  wire::Document document;
-  WEIR_CHECK(document.parse_json(line));
+  WEIR_TRY(auto document, wire::Document::parse_json(line));
   const auto root = document.root();
   if (root.text("pipeline") != pipeline.name()) {
     return refused("OtherPipeline", fmt::format("the worker there runs pipeline {}", pipeline.name()));
@@ -72,11 +71,11 @@ std::string make_error(const Error& error) {
 }
 
 Error parse_error(std::string_view line) {
-  wire::Document document;
-  if (!document.parse_json(line)) {
+  auto document = wire::Document::parse_json(line);
+  if (!document) {
     return corrupt("BadAnswer", "the worker's answer could not be read");
   }
-  const auto error = document.root()["error"];
+  const auto error = document->root()["error"];
   return refused(std::string(error.text("code")), std::string(error.text("message")));
 }
 

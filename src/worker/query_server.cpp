@@ -13,6 +13,7 @@
 #include <boost/asio/write.hpp>
 #include <memory>
 
+#include "weir/base/clock.hpp"
 #include "weir/base/task_group.hpp"
 #include "worker/query_protocol.hpp"
 
@@ -23,6 +24,7 @@ namespace asio = boost::asio;
 using Protocol = asio::local::stream_protocol;
 
 constexpr std::size_t connections_max = 16;
+constexpr std::chrono::milliseconds accept_pause{100};
 
 // Closes a socket when asked to stop, on the loop that uses it; its pending operation then fails.
 template <class Socket>
@@ -40,10 +42,9 @@ Task<void> talk(std::shared_ptr<Protocol::socket> socket, state::Store& store, c
                 std::string stream, std::stop_token stop) {
   auto closing = close_on(stop, socket);
   boost::system::error_code code;
-  const auto done = asio::redirect_error(asio::use_awaitable, code);
   std::string line;
   auto input = asio::dynamic_buffer(line, protocol::request_bytes_max);
-  const auto length = co_await asio::async_read_until(*socket, input, '\n', done);
+  const auto length = co_await asio::async_read_until(*socket, input, '\n', asio::redirect_error(asio::use_awaitable, code));
   if (code) {
     co_return Result<void>();  // whoever asked has gone; the worker goes on
   }
@@ -63,7 +64,7 @@ Task<void> talk(std::shared_ptr<Protocol::socket> socket, state::Store& store, c
     answered = co_await answer(store, pipeline, std::move(stream), *std::move(query), send);
   }
   const std::string last = answered ? std::string(protocol::done_line) : protocol::make_error(answered.error());
-  co_await asio::async_write(*socket, asio::buffer(last), done);
+  co_await asio::async_write(*socket, asio::buffer(last), asio::redirect_error(asio::use_awaitable, code));
   co_return Result<void>();
 }
 
@@ -97,7 +98,10 @@ Task<void> serve_queries(std::string directory, state::Store& store, const pipel
   while (!stop.stop_requested()) {
     auto socket = std::make_shared<Protocol::socket>(executor);
     co_await acceptor->async_accept(*socket, asio::redirect_error(asio::use_awaitable, code));
-    if (!code && talks.running() < connections_max) {
+    if (code) {
+      // Out of descriptors, most likely: the queries can wait, the worker's own files cannot.
+      static_cast<void>(co_await system_clock().sleep(accept_pause, stop));
+    } else if (talks.running() < connections_max) {
       talks.spawn(talk(std::move(socket), store, pipeline, stream, talks.stop_token()));
     }
   }

@@ -24,6 +24,7 @@ inline bool is(std::string_view text, const char (&literal)[N]) noexcept {
 ///
 /// The first thing that is wrong ends the reading: every later read gives an empty value and every loop
 /// over a container ends, so callers look once, at `finish()`. Nothing read before then is to be trusted.
+/// Null reads as the empty value of any type, like an absent member; where it matters ask `null()` first.
 ///
 ///     if (reader.enter_map()) {
 ///       while (reader.next()) {
@@ -63,7 +64,23 @@ class CborReader {
 
   /// Goes into a map or an array; `next()` then says whether another pair or item follows, and leaves it
   /// when there is none. False, without going in, for null (passed over) and on failure.
-  [[nodiscard]] bool enter_map() { return enter(5, "a map"); }
+  [[nodiscard]] bool enter_map() {
+    // Of indefinite length, or of at most 23 pairs: what every record is.
+    if (at_ != end_ && depth_ != depth_max) {
+      if (*at_ == 0xbf) {
+        ++at_;
+        left_[depth_++] = indefinite;
+        return true;
+      }
+      const std::size_t pairs = *at_ - 0xa0U;
+      if (pairs < 24 && bytes_left() > 2 * pairs) {
+        ++at_;
+        left_[depth_++] = pairs;
+        return true;
+      }
+    }
+    return enter(5, "a map");
+  }
   [[nodiscard]] bool enter_array() { return enter(4, "an array"); }
   [[nodiscard]] bool next() {
     if (depth_ == 0) {
@@ -75,8 +92,7 @@ class CborReader {
         return true;
       }
       if (at_ == end_) {
-        fail("ends inside a container");
-        return false;
+        return fail("ends inside a container"), false;
       }
       ++at_;
       --depth_;
@@ -90,7 +106,7 @@ class CborReader {
     return true;
   }
   /// A map's key, after `next()`; its value must be read or skipped next.
-  std::string_view key() { return string(3, "a text key"); }
+  std::string_view key() { return string<3>(); }
 
   /// Passes over a null (or undefined), which means the same as an absent member.
   bool null() {
@@ -101,46 +117,46 @@ class CborReader {
     return false;
   }
   /// Text as it came, not checked to be UTF-8.
-  std::string_view text() { return string(3, "text"); }
+  std::string_view text() { return string<3>(); }
   /// A byte string. Base64 in a text string is accepted too: an emulator's answer.
   std::string_view blob() {
     if (at_ != end_ && (*at_ >> 5U) == 2) {
-      return string(2, "bytes");
+      return string<2>();
     }
     return other_blob();
   }
   /// Fails where the value does not fit.
-  std::int64_t integer() {
-    const auto item = head();
-    if (item.major <= 1 && item.value <= static_cast<std::uint64_t>(INT64_MAX)) {
-      const auto value = static_cast<std::int64_t>(item.value);
-      return item.major == 0 ? value : ~value;
-    }
-    return wrong(item.major <= 1 ? "an integer of 64 bits" : "an integer"), 0;
-  }
-  std::uint64_t unsigned_integer() {
-    const auto item = head();
-    return item.major == 0 ? item.value : (wrong("an unsigned integer"), 0);
-  }
-  bool boolean() {
-    const auto item = head();
-    if (item.major == 7 && (item.info == 20 || item.info == 21)) {
-      return item.info == 21;
-    }
-    return wrong("a boolean"), false;
-  }
+  std::int64_t integer();
+  std::uint64_t unsigned_integer();
+  bool boolean();
   /// Any number, as a double.
   double number();
   /// An integer is milliseconds, a floating value is seconds, tagged or not.
   Timestamp timestamp() {
-    const auto item = head();
-    if (item.major == 0 && item.value <= static_cast<std::uint64_t>(timestamp_ms_max)) {
-      return Timestamp(std::chrono::milliseconds(static_cast<std::int64_t>(item.value)));
+    // Tag 1 with eight bytes: what AWS sends.
+    if (bytes_left() >= 10 && at_[0] == 0xc1 && at_[1] == 0x1b) {
+      std::uint64_t ms;
+      std::memcpy(&ms, at_ + 2, 8);
+      ms = __builtin_bswap64(ms);
+      if (ms <= static_cast<std::uint64_t>(timestamp_ms_max)) {
+        at_ += 10;
+        return Timestamp(std::chrono::milliseconds(static_cast<std::int64_t>(ms)));
+      }
     }
-    return other_timestamp(item);
+    return other_timestamp();
   }
   /// Passes over one value of any kind.
-  void skip();
+  void skip() {
+    // Short text, the members of a record that nobody reads.
+    if (at_ != end_) {
+      const std::size_t size = *at_ - 0x60U;
+      if (size < 24 && size < bytes_left()) {
+        at_ += size + 1;
+        return;
+      }
+    }
+    skip_any();
+  }
 
   bool failed() const noexcept { return problem_ != nullptr; }
   /// Where reading stands, in bytes.
@@ -161,78 +177,40 @@ class CborReader {
   std::size_t bytes_left() const noexcept { return static_cast<std::size_t>(end_ - at_); }
 
   // The head of the next item that is no tag.
-  Head head() {
-    for (;;) {
-      if (at_ == end_) {
-        fail("ends where a value is due");
-        return {8, 0, 0};
-      }
-      const std::uint8_t first = *at_++;
-      Head item{static_cast<std::uint8_t>(first >> 5U), static_cast<std::uint8_t>(first & 31U), 0};
-      if (item.info < 24) {
-        item.value = item.info;
-      } else if (item.info <= 27) {
-        const std::size_t size = std::size_t{1} << (item.info - 24U);
-        if (bytes_left() < size) {
-          fail("ends inside a number or length");
-          return {8, 0, 0};
-        }
-        item.value = big_endian(size);
-      } else if (item.info != 31 || item.major < 2 || item.major > 5) {
-        fail(first == break_byte ? "has a break where a value is due" : "has a reserved value");
-        return {8, 0, 0};
-      }
-      if (item.major != 6) {
-        return item;
-      }
-    }
-  }
-  std::uint64_t big_endian(std::size_t size) {
-    std::uint64_t value = 0;
-    switch (size) {
-      case 1:
-        value = *at_;
-        break;
-      case 2: {
-        std::uint16_t bits;
-        std::memcpy(&bits, at_, 2);
-        value = __builtin_bswap16(bits);
-        break;
-      }
-      case 4: {
-        std::uint32_t bits;
-        std::memcpy(&bits, at_, 4);
-        value = __builtin_bswap32(bits);
-        break;
-      }
-      default:
-        std::memcpy(&value, at_, 8);
-        value = __builtin_bswap64(value);
-    }
-    at_ += size;
-    return value;
-  }
+  Head head();
 
-  std::string_view string(unsigned major, const char* expected) {
-    const auto item = head();
-    if (item.major == major && item.info != 31) {
-      if (item.value > bytes_left()) {
-        fail("ends inside a string");
-        return {};
+  // Strings of up to 64 KiB, whole, are read here; all else elsewhere.
+  template <unsigned Major>
+  std::string_view string() {
+    const std::size_t left = bytes_left();
+    if (left > 2) {
+      const unsigned info = *at_ - (Major << 5U);
+      std::size_t head_size = 1;
+      std::size_t size = info;
+      if (info == 24) {
+        head_size = 2;
+        size = at_[1];
+      } else if (info == 25) {
+        head_size = 3;
+        size = static_cast<std::size_t>(at_[1]) << 8U | at_[2];
       }
-      const std::string_view view(reinterpret_cast<const char*>(at_), static_cast<std::size_t>(item.value));
-      at_ += item.value;
-      return view;
+      if (info <= 25 && size <= left - head_size) {
+        const std::string_view view(reinterpret_cast<const char*>(at_) + head_size, size);
+        at_ += head_size + size;
+        return view;
+      }
     }
-    return other_string(item, major, expected);
+    return other_string(Major);
   }
 
   bool enter(unsigned major, const char* expected);
-  std::string_view other_string(Head item, unsigned major, const char* expected);
+  std::string_view other_string(unsigned major);
   std::string_view other_blob();
-  Timestamp other_timestamp(Head item);
+  Timestamp other_timestamp();
+  void skip_any();
   double floating(Head item);
-  void wrong(const char* expected);
+  // Fails unless the value is null, which reads as the empty value of any type.
+  void wrong(Head item, const char* expected);
   void fail(const char* problem, const char* expected = nullptr);
 
   const std::uint8_t* begin_;

@@ -21,10 +21,14 @@ class Document;
 /// and leaves a complaint with the document, which is looked at once: `document.check()`.
 class Value {
  public:
+  enum class Kind : std::uint8_t { null, text, bytes, integer, unsigned_integer, number, boolean, array, map };
+
   Value() = default;
 
-  bool exists() const;
-  bool is_map() const;
+  /// What the message holds here: `unsigned_integer` only above the range of `integer`; null where absent.
+  Kind kind() const;
+  bool exists() const { return kind() != Kind::null; }
+  bool is_map() const { return kind() == Kind::map; }
 
   /// A map's member; the first one of duplicates.
   Value operator[](std::string_view name) const;
@@ -96,7 +100,7 @@ class Document {
   friend class Value::Iterator;
   struct Builder;
 
-  enum class Kind : std::uint8_t { null, text, bytes, integer, unsigned_integer, number, boolean, array, map };
+  using Kind = Value::Kind;
   struct Node {
     Kind kind = Kind::null;
     std::uint32_t end = 0;    // the node after this one and all within it
