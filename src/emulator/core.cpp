@@ -57,7 +57,8 @@ void Core::change(StreamState& stream, api::StreamStatus status, Timestamp now, 
   const Timestamp due = now + options_.status_change;
   stream.status = status;
   stream.change = {.due = due, .apply = std::move(apply)};
-  next_due_ms_.store(std::min<std::int64_t>(next_due_ms_.load(), due.time_since_epoch().count()), std::memory_order_release);
+  next_due_ms_.store(std::min<std::int64_t>(next_due_ms_.load(), due.time_since_epoch().count()),
+                     std::memory_order_release);
 }
 
 std::string Core::under_account(std::string_view name) const {
@@ -112,7 +113,8 @@ Result<ShardState*> Core::find_open(const StreamState& stream, std::string_view 
                                     Timestamp now) const {
   WEIR_TRY(ShardState* const shard, find_shard(stream, member, shard_id, now));
   if (!shard->open()) {
-    return invalid_argument("Shard " + shard->id + " in stream " + stream.name + " under account " + options_.account_id +
+    return invalid_argument("Shard " + shard->id + " in stream " + stream.name + " under account " +
+                            options_.account_id +
                             " has already been merged or split, and thus is not eligible for merging or splitting.");
   }
   return shard;
@@ -144,7 +146,8 @@ StreamState& Core::add_stream(std::string_view name, std::uint32_t shards, Times
   } else {
     stream->open_shards(shards, now, 0);
     for (const auto& shard : stream->shards) {
-      shard->created_s = static_cast<std::uint64_t>(past->second.first_created.time_since_epoch() / std::chrono::seconds(1));
+      shard->created_s =
+          static_cast<std::uint64_t>(past->second.first_created.time_since_epoch() / std::chrono::seconds(1));
     }
   }
   StreamState& added = *stream;
@@ -160,7 +163,8 @@ void Core::remove_stream(const StreamState& stream) {
   streams_.erase(streams_.find(stream.name));
 }
 
-Result<void> Core::create_stream(std::string_view name, std::uint32_t shards, std::optional<std::size_t> record_bytes_max) {
+Result<void> Core::create_stream(std::string_view name, std::uint32_t shards,
+                                 std::optional<std::size_t> record_bytes_max) {
   WEIR_CHECK(check_stream_name(name));
   if (shards < 1) {
     return validation_error("shardCount", "have value greater than or equal to 1");
@@ -183,11 +187,11 @@ Result<void> Core::create_stream(std::string_view name, std::uint32_t shards, st
   }
   const std::uint32_t open = open_shards();
   if (shards > options_.shards_max - std::min(open, options_.shards_max)) {
-    return limit_exceeded("This request would exceed the shard limit for the account " + options_.account_id + " in " +
-                          options_.region + ". Current shard count for the account: " + std::to_string(open) +
-                          ". Limit: " + std::to_string(options_.shards_max) +
-                          ". Number of additional shards that would have resulted from this request: " +
-                          std::to_string(shards) + ".");
+    return limit_exceeded(
+        "This request would exceed the shard limit for the account " + options_.account_id + " in " + options_.region +
+        ". Current shard count for the account: " + std::to_string(open) +
+        ". Limit: " + std::to_string(options_.shards_max) +
+        ". Number of additional shards that would have resulted from this request: " + std::to_string(shards) + ".");
   }
   StreamState& stream = add_stream(name, shards, now);
   if (record_bytes_max) {
@@ -205,7 +209,8 @@ Result<void> Core::delete_stream(const api::StreamRef& ref) {
   if (stream->status == api::StreamStatus::deleting) {
     return {};
   }
-  change(*stream, api::StreamStatus::deleting, now, false, [this](StreamState& deleted, Timestamp) { remove_stream(deleted); });
+  change(*stream, api::StreamStatus::deleting, now, false,
+         [this](StreamState& deleted, Timestamp) { remove_stream(deleted); });
   return {};
 }
 
@@ -232,8 +237,7 @@ Result<api::ListStreamsReply> Core::list_streams(const api::ListStreamsRequest& 
   }
   const Timestamp now = clock_.now();
   settle(now);
-  const std::string& after =
-      request.next_token.empty() ? request.exclusive_start_stream_name : request.next_token;
+  const std::string& after = request.next_token.empty() ? request.exclusive_start_stream_name : request.next_token;
   if (!after.empty()) {
     WEIR_CHECK(check_stream_name(after));
   }
@@ -260,8 +264,9 @@ Result<void> Core::split_shard(const api::SplitShardRequest& request, bool at_on
   const HashKey key = *parse_hash_key(request.new_starting_hash_key);
   if (key <= shard->start || key > shard->end) {
     return invalid_argument("NewStartingHashKey " + request.new_starting_hash_key + " used in SplitShard() on shard " +
-                            shard->id + " in " + under_account(stream->name) + " is not both greater than the shard's StartingHashKey " +
-                            to_decimal(shard->start) + " and at most its EndingHashKey " + to_decimal(shard->end) + ".");
+                            shard->id + " in " + under_account(stream->name) +
+                            " is not both greater than the shard's StartingHashKey " + to_decimal(shard->start) +
+                            " and at most its EndingHashKey " + to_decimal(shard->end) + ".");
   }
   if (open_shards() >= options_.shards_max) {
     return limit_exceeded("This request would exceed the shard limit for the account " + options_.account_id + ": " +
@@ -310,7 +315,8 @@ Result<api::UpdateShardCountReply> Core::update_shard_count(const api::UpdateSha
   if (std::uint64_t{request.target} * 2 < reply.current) {
     return invalid_argument("UpdateShardCount cannot scale down below half your current open shard count." + counts);
   }
-  if (request.target > reply.current && request.target - reply.current > options_.shards_max - std::min(open_shards(), options_.shards_max)) {
+  if (request.target > reply.current &&
+      request.target - reply.current > options_.shards_max - std::min(open_shards(), options_.shards_max)) {
     return limit_exceeded("This request would exceed the shard limit for the account " + options_.account_id + ": " +
                           std::to_string(options_.shards_max) + ".");
   }
@@ -399,7 +405,8 @@ Target Core::target_of_iterator(std::string_view text) const {
   }
   const std::shared_lock lock(mutex_);
   const auto found = by_id_.find(token->stream_id);
-  return {.stream = found == by_id_.end() ? std::string() : found->second->name, .shard = shard_id_of(token->shard_index)};
+  return {.stream = found == by_id_.end() ? std::string() : found->second->name,
+          .shard = shard_id_of(token->shard_index)};
 }
 
 }  // namespace weir::emulator

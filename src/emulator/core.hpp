@@ -63,7 +63,8 @@ class Core {
  public:
   Core(Clock& clock, Kinesis::Options options);
 
-  Result<void> create_stream(std::string_view name, std::uint32_t shards, std::optional<std::size_t> record_bytes_max = {});
+  Result<void> create_stream(std::string_view name, std::uint32_t shards,
+                             std::optional<std::size_t> record_bytes_max = {});
   Result<void> delete_stream(const api::StreamRef& ref);
   Result<api::StreamSummary> describe(const api::StreamRef& ref);
   Result<api::ListStreamsReply> list_streams(const api::ListStreamsRequest& request);
@@ -111,8 +112,10 @@ class Core {
   Result<StreamState*> find_active(const api::StreamRef& ref) const;
   /// ACTIVE or UPDATING: what reads and writes need.
   Result<StreamState*> find_readable(const api::StreamRef& ref) const;
-  Result<ShardState*> find_shard(const StreamState& stream, std::string_view member, std::string_view shard_id, Timestamp now) const;
-  Result<ShardState*> find_open(const StreamState& stream, std::string_view member, std::string_view shard_id, Timestamp now) const;
+  Result<ShardState*> find_shard(const StreamState& stream, std::string_view member, std::string_view shard_id,
+                                 Timestamp now) const;
+  Result<ShardState*> find_open(const StreamState& stream, std::string_view member, std::string_view shard_id,
+                                Timestamp now) const;
   Error missing(std::string_view name) const;
   std::string under_account(std::string_view name) const;
   std::uint32_t open_shards() const;
@@ -123,7 +126,8 @@ class Core {
   void remove_stream(const StreamState& stream);
   Placed place(StreamState& stream, const api::PutRecordsEntry& entry, Timestamp now, const Fault* partial);
   std::string token(Token token, Timestamp now);
-  std::string iterator(const StreamState& stream, const ShardState& shard, std::uint64_t counter, std::uint8_t flags, Timestamp now);
+  std::string iterator(const StreamState& stream, const ShardState& shard, std::uint64_t counter, std::uint8_t flags,
+                       Timestamp now);
   Result<std::uint64_t> counter_of(const StreamState& stream, const ShardState& shard, std::string_view digits) const;
   Result<void> check_iterator_age(const Token& token, Timestamp now) const;
 

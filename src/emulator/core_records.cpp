@@ -22,7 +22,9 @@ std::uint64_t seconds_of(Timestamp time) noexcept {
 }
 Timestamp time_of(std::int64_t ms) noexcept { return Timestamp(std::chrono::milliseconds(ms)); }
 
-bool open_at(const ShardState& shard, Timestamp time) { return shard.created <= time && (!shard.closed || *shard.closed > time); }
+bool open_at(const ShardState& shard, Timestamp time) {
+  return shard.created <= time && (!shard.closed || *shard.closed > time);
+}
 
 bool listed(const StreamState& stream, const ShardState& shard, ShardFilter::Type type, Timestamp time, Timestamp now) {
   if (stream.forgotten(shard, now)) {
@@ -71,8 +73,8 @@ std::string Core::token(Token token, Timestamp now) {
   return tokens_.write(token, Random(options_.seed + nonce_.fetch_add(1))());
 }
 
-std::string Core::iterator(const StreamState& stream, const ShardState& shard, std::uint64_t counter, std::uint8_t flags,
-                           Timestamp now) {
+std::string Core::iterator(const StreamState& stream, const ShardState& shard, std::uint64_t counter,
+                           std::uint8_t flags, Timestamp now) {
   Token made;
   made.kind = Token::Kind::iterator;
   made.flags = flags;
@@ -86,10 +88,10 @@ Result<void> Core::check_iterator_age(const Token& token, Timestamp now) const {
   const std::int64_t life_ms = options_.iterator_life.count();
   if (token.epoch != epoch_.load() || ms_of(now) - token.issued_ms > life_ms) {
     return service_error("ExpiredIteratorException",
-                         "Iterator expired. The iterator was created at time " + weir::to_string(time_of(token.issued_ms)) +
-                             " while right now it is " + weir::to_string(now) +
-                             " which is further in the future than the tolerated delay of " + std::to_string(life_ms) +
-                             " milliseconds.");
+                         "Iterator expired. The iterator was created at time " +
+                             weir::to_string(time_of(token.issued_ms)) + " while right now it is " +
+                             weir::to_string(now) + " which is further in the future than the tolerated delay of " +
+                             std::to_string(life_ms) + " milliseconds.");
   }
   return {};
 }
@@ -133,9 +135,11 @@ Result<api::ListShardsReply> Core::list_shards(const api::ListShardsRequest& req
     WEIR_TRY(stream, find(request.stream));
     from.stream_id = stream->id;
     from.flags = static_cast<std::uint8_t>(filter.type);
-    const bool timed = filter.type == ShardFilter::Type::at_timestamp || filter.type == ShardFilter::Type::from_timestamp;
+    const bool timed =
+        filter.type == ShardFilter::Type::at_timestamp || filter.type == ShardFilter::Type::from_timestamp;
     if (timed != filter.timestamp.has_value()) {
-      return invalid_argument("ShardFilter needs a Timestamp with AT_TIMESTAMP and FROM_TIMESTAMP, and with those alone.");
+      return invalid_argument(
+          "ShardFilter needs a Timestamp with AT_TIMESTAMP and FROM_TIMESTAMP, and with those alone.");
     }
     if (filter.timestamp && *filter.timestamp > now) {
       return invalid_argument("The Timestamp of ShardFilter is in the future.");
@@ -223,8 +227,8 @@ Result<std::vector<Placed>> Core::put_records(const api::StreamRef& ref, std::sp
     bytes += entries[i].data.size() + entries[i].partition_key.size();
   }
   if (bytes > options_.request_bytes_max) {
-    return invalid_argument("Records size exceeds " + std::to_string(options_.request_bytes_max) + " bytes: " +
-                            std::to_string(bytes) + ".");
+    return invalid_argument("Records size exceeds " + std::to_string(options_.request_bytes_max) +
+                            " bytes: " + std::to_string(bytes) + ".");
   }
   std::vector<Placed> placed;
   placed.reserve(entries.size());
@@ -235,7 +239,8 @@ Result<std::vector<Placed>> Core::put_records(const api::StreamRef& ref, std::sp
 }
 
 Result<Placed> Core::put_record(const api::PutRecordRequest& request) {
-  if (!request.sequence_number_for_ordering.empty() && !stream::is_sequence_number(request.sequence_number_for_ordering)) {
+  if (!request.sequence_number_for_ordering.empty() &&
+      !stream::is_sequence_number(request.sequence_number_for_ordering)) {
     return validation_error("sequenceNumberForOrdering", "satisfy regular expression pattern: 0|([1-9]\\d{0,128})");
   }
   const Timestamp now = clock_.now();
@@ -250,9 +255,10 @@ Result<Placed> Core::put_record(const api::PutRecordRequest& request) {
   return placed;
 }
 
-Result<std::uint64_t> Core::counter_of(const StreamState& stream, const ShardState& shard, std::string_view digits) const {
+Result<std::uint64_t> Core::counter_of(const StreamState& stream, const ShardState& shard,
+                                       std::string_view digits) const {
   if (!stream::is_sequence_number(digits)) {
-    return validation_error("startingSequenceNumber", "satisfy regular expression pattern: 0|([1-9]\\d{0,128})");
+    return invalid_argument("Invalid StartingSequenceNumber: it must be a decimal number of at most 129 digits.");
   }
   const std::optional<SequenceParts> parts = decode_sequence(digits);
   if (parts && parts->shard_index != shard.index && parts->shard_created_s != 0) {
@@ -260,16 +266,16 @@ Result<std::uint64_t> Core::counter_of(const StreamState& stream, const ShardSta
                             ", while it was used in a call to a shard with " + shard.id);
   }
   if (!parts || parts->shard_created_s != shard.created_s) {
-    return invalid_argument("StartingSequenceNumber " + std::string(digits) + " used in GetShardIterator on shard " + shard.id +
-                            " in stream " + stream.name + " under account " + options_.account_id +
+    return invalid_argument("StartingSequenceNumber " + std::string(digits) + " used in GetShardIterator on shard " +
+                            shard.id + " in stream " + stream.name + " under account " + options_.account_id +
                             " is invalid because it did not come from this stream.");
   }
   return parts->counter;
 }
 
 Result<std::string> Core::get_shard_iterator(const api::GetShardIteratorRequest& request) {
-  const bool at_number = request.type == api::IteratorType::at_sequence_number ||
-                         request.type == api::IteratorType::after_sequence_number;
+  const bool at_number =
+      request.type == api::IteratorType::at_sequence_number || request.type == api::IteratorType::after_sequence_number;
   if (at_number && request.starting_sequence_number.empty()) {
     return invalid_argument("StartingSequenceNumber must be provided for ShardIteratorType " +
                             std::string(api::to_string(request.type)));
@@ -303,9 +309,9 @@ Result<std::string> Core::get_shard_iterator(const api::GetShardIteratorRequest&
   }
   WEIR_TRY(const std::uint64_t counter, counter_of(*stream, *shard, request.starting_sequence_number));
   if (counter < shard->log.horizon() && shard->trimmed_answer == TrimmedAnswer::error) {
-    return invalid_argument("StartingSequenceNumber " + request.starting_sequence_number + " used in GetShardIterator on shard " +
-                            shard->id + " in stream " + stream->name + " under account " + options_.account_id +
-                            " is invalid because it is no longer kept.");
+    return invalid_argument("StartingSequenceNumber " + request.starting_sequence_number +
+                            " used in GetShardIterator on shard " + shard->id + " in stream " + stream->name +
+                            " under account " + options_.account_id + " is invalid because it is no longer kept.");
   }
   if (request.type == api::IteratorType::after_sequence_number && counter < counter_end) {
     return iterator(*stream, *shard, counter + 1, after_record, now);
@@ -351,7 +357,9 @@ Result<RecordsPage> Core::get_records(const api::GetRecordsRequest& request, boo
                     (flags == after_record && next <= shard.log.horizon() && shard.log.horizon() > 0);
   if (answer_empty || (lost && shard.trimmed_answer == TrimmedAnswer::empty)) {
     const std::optional<Timestamp> first = shard.log.arrival_at(next);
-    reply.behind = lost ? std::chrono::milliseconds(stream.retention) : first ? now - *first : std::chrono::milliseconds(0);
+    reply.behind = lost    ? std::chrono::milliseconds(stream.retention)
+                   : first ? now - *first
+                           : std::chrono::milliseconds(0);
     reply.next_iterator = iterator(stream, shard, next, flags, now);
     return reply;
   }

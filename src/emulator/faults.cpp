@@ -11,12 +11,15 @@ namespace weir::emulator {
 namespace {
 
 constexpr std::array<std::string_view, operations_count> operation_names = {
-    "CreateStream", "DeleteStream",     "DescribeStreamSummary", "ListStreams", "ListShards",  "PutRecord",
-    "PutRecords",   "GetShardIterator", "GetRecords",            "SplitShard",  "MergeShards", "UpdateShardCount"};
+    "CreateStream", "DeleteStream",    "DescribeStreamSummary", "ListStreams", "ListShards",
+    "PutRecord",    "PutRecords",      "GetShardIterator",      "GetRecords",  "SplitShard",
+    "MergeShards",  "UpdateShardCount"};
 
 }  // namespace
 
-std::string_view to_string(Operation operation) noexcept { return operation_names[static_cast<std::size_t>(operation)]; }
+std::string_view to_string(Operation operation) noexcept {
+  return operation_names[static_cast<std::size_t>(operation)];
+}
 
 std::optional<Operation> operation_of(std::string_view name) noexcept {
   const auto found = std::find(operation_names.begin(), operation_names.end(), name);
@@ -117,8 +120,7 @@ Faults::Strike Faults::strike(Operation operation, std::string_view stream, std:
   for (State::Scripted& scripted : state_->faults) {
     const Fault& fault = scripted.fault;
     // Entries of a PutRecords call each have their own shard; `fails_entry` looks at it.
-    const bool shard_matches =
-        fault.shard.empty() || fault.shard == shard || fault.kind == Fault::Kind::failed_entries;
+    const bool shard_matches = fault.shard.empty() || fault.shard == shard || fault.kind == Fault::Kind::failed_entries;
     const bool matches =
         makes_sense(fault.kind, operation) && (fault.stream.empty() || fault.stream == stream) && shard_matches &&
         (fault.calls.empty() || std::find(fault.calls.begin(), fault.calls.end(), operation) != fault.calls.end());

@@ -90,21 +90,22 @@ Task<api::ListShardsReply> Kinesis::list_shards(const api::ListShardsRequest& re
 
 Task<api::PutRecordReply> Kinesis::put_record(const api::PutRecordRequest& request, std::stop_token stop) {
   const Target target = core_->target_of(request.stream);
-  auto reply = co_await call<api::PutRecordReply>(
-      *core_, Operation::put_record, target, stop, [&](const auto&) -> Result<api::PutRecordReply> {
-        WEIR_TRY(const Placed placed, core_->put_record(request));
-        api::PutRecordReply stored;
-        stored.shard_id = shard_id_of(placed.shard_index);
-        stored.sequence_number = view(placed.sequence_number);
-        return stored;
-      });
+  auto reply = co_await call<api::PutRecordReply>(*core_, Operation::put_record, target, stop,
+                                                  [&](const auto&) -> Result<api::PutRecordReply> {
+                                                    WEIR_TRY(const Placed placed, core_->put_record(request));
+                                                    api::PutRecordReply stored;
+                                                    stored.shard_id = shard_id_of(placed.shard_index);
+                                                    stored.sequence_number = view(placed.sequence_number);
+                                                    return stored;
+                                                  });
   co_return reply;
 }
 
 Task<api::PutRecordsReply> Kinesis::put_records(const api::PutRecordsRequest& request, std::stop_token stop) {
   const Target target = core_->target_of(request.stream);
   auto reply = co_await call<api::PutRecordsReply>(
-      *core_, Operation::put_records, target, stop, [&](const std::optional<Fault>& fault) -> Result<api::PutRecordsReply> {
+      *core_, Operation::put_records, target, stop,
+      [&](const std::optional<Fault>& fault) -> Result<api::PutRecordsReply> {
         const Fault* const partial = is(fault, Fault::Kind::failed_entries) ? &*fault : nullptr;
         WEIR_TRY(const std::vector<Placed> placed, core_->put_records(request.stream, request.records, partial));
         api::PutRecordsReply stored;
@@ -128,7 +129,8 @@ Task<std::string> Kinesis::get_shard_iterator(const api::GetShardIteratorRequest
 Task<api::GetRecordsReply> Kinesis::get_records(const api::GetRecordsRequest& request, std::stop_token stop) {
   const Target target = core_->target_of_iterator(request.shard_iterator);
   auto reply = co_await call<api::GetRecordsReply>(
-      *core_, Operation::get_records, target, stop, [&](const std::optional<Fault>& fault) -> Result<api::GetRecordsReply> {
+      *core_, Operation::get_records, target, stop,
+      [&](const std::optional<Fault>& fault) -> Result<api::GetRecordsReply> {
         WEIR_TRY(RecordsPage page, core_->get_records(request, is(fault, Fault::Kind::empty_reply)));
         api::GetRecordsReply answer;
         answer.records.reserve(page.page.records);
@@ -160,12 +162,15 @@ Task<void> Kinesis::merge_shards(const api::MergeShardsRequest& request, std::st
 Task<api::UpdateShardCountReply> Kinesis::update_shard_count(const api::UpdateShardCountRequest& request,
                                                              std::stop_token stop) {
   const Target target = core_->target_of(request.stream);
-  auto reply = co_await call<api::UpdateShardCountReply>(*core_, Operation::update_shard_count, target, stop,
-                                                         [&](const auto&) { return core_->update_shard_count(request); });
+  auto reply =
+      co_await call<api::UpdateShardCountReply>(*core_, Operation::update_shard_count, target, stop,
+                                                [&](const auto&) { return core_->update_shard_count(request); });
   co_return reply;
 }
 
-Result<void> Kinesis::create(std::string_view stream, std::uint32_t shards) { return core_->create_stream(stream, shards); }
+Result<void> Kinesis::create(std::string_view stream, std::uint32_t shards) {
+  return core_->create_stream(stream, shards);
+}
 
 Result<std::vector<std::string>> Kinesis::put(std::string_view stream, const std::vector<std::string>& texts,
                                               std::string_view partition_key) {
@@ -210,7 +215,8 @@ Result<std::string> Kinesis::merge(std::string_view stream, std::string_view sha
   request.adjacent_shard = adjacent;
   WEIR_CHECK(core_->merge_shards(request, true));
   std::string child;
-  WEIR_CHECK(core_->look(stream, [&](const StreamState& state) { child = state.shards[state.find(shard)->children.front()]->id; }));
+  WEIR_CHECK(core_->look(
+      stream, [&](const StreamState& state) { child = state.shards[state.find(shard)->children.front()]->id; }));
   return child;
 }
 

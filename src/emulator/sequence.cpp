@@ -24,11 +24,10 @@ struct Words {
 }  // namespace
 
 SequenceText encode_sequence(const SequenceParts& parts) noexcept {
-  const Words words{
-      .low = 2U | (std::uint64_t{parts.shard_index} << 4U) | ((parts.record_s & mask(28)) << 36U),
-      .middle = ((parts.record_s >> 28U) & mask(8)) | (parts.counter << 16U),
-      .high = (parts.counter >> 48U) | (std::uint64_t{parts.shard_index & 0xfU} << 16U) |
-              ((parts.shard_created_s & mask(36)) << 20U) | (std::uint64_t{2} << 56U)};
+  const Words words{.low = 2U | (std::uint64_t{parts.shard_index} << 4U) | ((parts.record_s & mask(28)) << 36U),
+                    .middle = ((parts.record_s >> 28U) & mask(8)) | (parts.counter << 16U),
+                    .high = (parts.counter >> 48U) | (std::uint64_t{parts.shard_index & 0xfU} << 16U) |
+                            ((parts.shard_created_s & mask(36)) << 20U) | (std::uint64_t{2} << 56U)};
   // 19 + 19 + 18 digits: long division of three words by 10^19, twice. The high word is below 10^19, so
   // the first quotient has two words, and the second (below 10^37 / 10^19) has one.
   Wide part = (Wide{words.high} << 64U) | words.middle;

@@ -11,10 +11,20 @@ namespace {
 // The fixed text of an encoded record. AWS sends indefinite maps, times as tag 1 and a 64-bit integer of
 // milliseconds. Data comes first, so that what follows it is the record's own: a decoder may read
 // `padding_bytes` past the data without meeting bytes that a writer is appending.
-constexpr std::string_view before_data = "\xBF\x64" "Data";
-constexpr std::string_view before_key = "\x6C" "PartitionKey";
-constexpr std::string_view before_sequence = "\x6E" "SequenceNumber" "\x78\x38";
-constexpr std::string_view before_arrival = "\x78\x1B" "ApproximateArrivalTimestamp" "\xC1\x1B";
+constexpr std::string_view before_data =
+    "\xBF\x64"
+    "Data";
+constexpr std::string_view before_key =
+    "\x6C"
+    "PartitionKey";
+constexpr std::string_view before_sequence =
+    "\x6E"
+    "SequenceNumber"
+    "\x78\x38";
+constexpr std::string_view before_arrival =
+    "\x78\x1B"
+    "ApproximateArrivalTimestamp"
+    "\xC1\x1B";
 constexpr std::string_view after_arrival = "\xFF";
 constexpr std::size_t arrival_bytes = 8;
 static_assert(before_key.size() + before_sequence.size() + sequence_digits + before_arrival.size() + arrival_bytes >=
@@ -117,7 +127,8 @@ bool ShardLog::append(const Entry& entry, std::size_t bytes_max) {
                            before_sequence.size() + sequence_digits + before_arrival.size() + arrival_bytes +
                            after_arrival.size();
   if (chunks_.empty() || chunks_.back()->capacity - chunks_.back()->used < size) {
-    const std::size_t doubled = chunks_.empty() ? chunk_bytes_min : std::min(chunks_.back()->capacity * 2, chunk_bytes_max);
+    const std::size_t doubled =
+        chunks_.empty() ? chunk_bytes_min : std::min(chunks_.back()->capacity * 2, chunk_bytes_max);
     const std::size_t capacity = std::max(doubled, size);
     if (bytes_held_->load(std::memory_order_relaxed) + capacity > bytes_max) {
       return false;
@@ -156,8 +167,10 @@ ShardLog::Place ShardLog::find(std::uint64_t counter) const {
     return {.chunk = chunks_.size(), .index = 0};
   }
   const auto& index = (*chunk)->index;
-  const auto entry = std::partition_point(index.begin(), index.end(), [&](const Index& each) { return each.counter < counter; });
-  return {.chunk = static_cast<std::size_t>(chunk - chunks_.begin()), .index = static_cast<std::size_t>(entry - index.begin())};
+  const auto entry =
+      std::partition_point(index.begin(), index.end(), [&](const Index& each) { return each.counter < counter; });
+  return {.chunk = static_cast<std::size_t>(chunk - chunks_.begin()),
+          .index = static_cast<std::size_t>(entry - index.begin())};
 }
 
 Page ShardLog::gather(Place from, std::size_t records_max, std::size_t bytes_max) const {
@@ -194,7 +207,8 @@ Page ShardLog::page(std::uint64_t counter, std::size_t records_max, std::size_t 
 }
 
 Page ShardLog::everything() const {
-  return gather({.chunk = 0, .index = 0}, std::numeric_limits<std::size_t>::max(), std::numeric_limits<std::size_t>::max());
+  return gather({.chunk = 0, .index = 0}, std::numeric_limits<std::size_t>::max(),
+                std::numeric_limits<std::size_t>::max());
 }
 
 std::uint64_t ShardLog::counter_at(Timestamp time) const {

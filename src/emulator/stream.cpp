@@ -16,9 +16,14 @@ std::uint64_t seconds_of(Timestamp time) noexcept {
 
 }  // namespace
 
-std::string shard_id_of(std::uint32_t index) {
-  const std::string digits = std::to_string(index);
-  return std::string(id_prefix).append(id_digits - digits.size(), '0').append(digits);
+ShardIdText shard_id_text(std::uint32_t index) noexcept {
+  ShardIdText text{};
+  text.fill('0');
+  std::copy(id_prefix.begin(), id_prefix.end(), text.begin());
+  for (std::size_t i = text.size(); index != 0; index /= 10) {
+    text[--i] = static_cast<char>('0' + index % 10);
+  }
+  return text;
 }
 
 std::optional<std::uint32_t> shard_index_of(std::string_view id) noexcept {
@@ -98,7 +103,8 @@ void StreamState::scale(std::uint32_t target, Timestamp now) {
   }
   for (std::uint32_t i = 0; i < target; ++i) {
     const HashKey end = i + 1 == target ? hash_key_max : even_split_start(i + 1, target) - 1;
-    for (ShardState* shard = &owner_of(even_split_start(i, target)); shard->end != end; shard = &owner_of(shard->start)) {
+    for (ShardState* shard = &owner_of(even_split_start(i, target)); shard->end != end;
+         shard = &owner_of(shard->start)) {
       merge(*shard, owner_of(shard->end + 1), now);
     }
   }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -19,7 +20,10 @@
 namespace weir::emulator {
 
 /// `shardId-` and the index in twelve digits.
-std::string shard_id_of(std::uint32_t index);
+using ShardIdText = std::array<char, 20>;
+ShardIdText shard_id_text(std::uint32_t index) noexcept;
+inline std::string_view view(const ShardIdText& text) noexcept { return {text.data(), text.size()}; }
+inline std::string shard_id_of(std::uint32_t index) { return std::string(view(shard_id_text(index))); }
 /// Absent when the text is no such id.
 std::optional<std::uint32_t> shard_index_of(std::string_view id) noexcept;
 

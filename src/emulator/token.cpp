@@ -77,9 +77,8 @@ std::string Tokens::write(const Token& token, std::uint64_t nonce) const {
 
 std::optional<Token> Tokens::read(std::string_view text) const {
   Bytes bytes{};
-  if (text.size() != text_bytes ||
-      EVP_DecodeBlock(bytes.data(), reinterpret_cast<const unsigned char*>(text.data()),
-                      static_cast<int>(text.size())) != static_cast<int>(token_bytes)) {
+  if (text.size() != text_bytes || EVP_DecodeBlock(bytes.data(), reinterpret_cast<const unsigned char*>(text.data()),
+                                                   static_cast<int>(text.size())) != static_cast<int>(token_bytes)) {
     return std::nullopt;
   }
   std::uint64_t nonce = 0;

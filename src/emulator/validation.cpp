@@ -1,11 +1,11 @@
 #include "emulator/validation.hpp"
 
 #include <algorithm>
-#include <optional>
 #include <string>
 
 #include "emulator/errors.hpp"
 #include "emulator/hash_key.hpp"
+#include "weir/wire/utf8.hpp"
 
 namespace weir::emulator {
 namespace {
@@ -22,7 +22,8 @@ Result<void> check_name(const std::string& member, std::string_view name) {
     return validation_error(member, "have length less than or equal to " + std::to_string(name_chars_max));
   }
   const bool matches = std::all_of(name.begin(), name.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '.' || c == '-';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '.' ||
+           c == '-';
   });
   if (!matches) {
     return validation_error(member, "satisfy regular expression pattern: [a-zA-Z0-9_.-]+");
@@ -30,33 +31,13 @@ Result<void> check_name(const std::string& member, std::string_view name) {
   return {};
 }
 
-/// The characters of a UTF-8 text; absent when it is not well formed (RFC 3629).
-std::optional<std::size_t> count_characters(std::string_view text) {
-  std::size_t count = 0;
-  for (std::size_t i = 0; i < text.size(); ++count) {
-    const auto first = static_cast<unsigned char>(text[i]);
-    const std::size_t size = first < 0x80 ? 1 : first < 0xC2 ? 0 : first < 0xE0 ? 2 : first < 0xF0 ? 3 : first < 0xF5 ? 4 : 0;
-    if (size == 0 || size > text.size() - i) {
-      return std::nullopt;
-    }
-    for (std::size_t k = 1; k < size; ++k) {
-      const auto byte = static_cast<unsigned char>(text[i + k]);
-      const unsigned char low = k > 1 ? 0x80 : first == 0xE0 ? 0xA0 : first == 0xF0 ? 0x90 : 0x80;
-      const unsigned char high = k > 1 ? 0xBF : first == 0xED ? 0x9F : first == 0xF4 ? 0x8F : 0xBF;
-      if (byte < low || byte > high) {
-        return std::nullopt;
-      }
-    }
-    i += size;
-  }
-  return count;
-}
-
 }  // namespace
 
 Result<void> check_stream_name(std::string_view name) { return check_name("streamName", name); }
 
-Result<void> check_shard_id(std::string_view member, std::string_view id) { return check_name(std::string(member), id); }
+Result<void> check_shard_id(std::string_view member, std::string_view id) {
+  return check_name(std::string(member), id);
+}
 
 Result<void> check_hash_key(std::string_view member, std::string_view key) {
   const bool digits = !key.empty() && std::all_of(key.begin(), key.end(), [](char c) { return c >= '0' && c <= '9'; });
@@ -74,13 +55,13 @@ Result<void> check_entry(std::string_view member, const api::PutRecordsEntry& en
   if (entry.partition_key.empty()) {
     return validation_error(named("partitionKey"), "have length greater than or equal to 1");
   }
-  // Most keys are short: as many bytes bound the characters, but the text must still be well formed.
-  const std::optional<std::size_t> characters = count_characters(entry.partition_key);
-  if (!characters) {
+  if (!wire::is_utf8(entry.partition_key)) {
     return service_error("SerializationException", "The value of " + named("PartitionKey") + " is not UTF-8.");
   }
-  if (*characters > key_chars_max) {
-    return validation_error(named("partitionKey"), "have length less than or equal to " + std::to_string(key_chars_max));
+  // No more bytes than that cannot be more characters.
+  if (entry.partition_key.size() > key_chars_max && wire::utf8_length(entry.partition_key) > key_chars_max) {
+    return validation_error(named("partitionKey"),
+                            "have length less than or equal to " + std::to_string(key_chars_max));
   }
   if (!entry.explicit_hash_key.empty()) {
     WEIR_CHECK(check_hash_key(named("ExplicitHashKey"), entry.explicit_hash_key));

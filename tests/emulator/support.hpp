@@ -13,6 +13,7 @@
 
 #include "weir/api/kinesis_api.hpp"
 #include "weir/emulator/kinesis.hpp"
+#include "weir/stream/sequence_number.hpp"
 
 namespace weir::emulator {
 
@@ -89,7 +90,9 @@ class Caller {
     const auto ref = named(name);
     return run(api_.describe_stream_summary(ref, {}));
   }
-  Result<api::ListShardsReply> list_shards(const api::ListShardsRequest& request) { return run(api_.list_shards(request, {})); }
+  Result<api::ListShardsReply> list_shards(const api::ListShardsRequest& request) {
+    return run(api_.list_shards(request, {}));
+  }
   Result<std::vector<api::Shard>> shards(const std::string& name) {
     api::ListShardsRequest request;
     request.stream = named(name);
@@ -115,12 +118,13 @@ class Caller {
   }
   /// The first page from there.
   Result<api::GetRecordsReply> read(const std::string& stream, const std::string& shard,
-                                    api::IteratorType type = api::IteratorType::trim_horizon, const std::string& number = {},
-                                    Timestamp time = {}) {
+                                    api::IteratorType type = api::IteratorType::trim_horizon,
+                                    const std::string& number = {}, Timestamp time = {}) {
     WEIR_TRY(const std::string iterator, this->iterator(stream, shard, type, number, time));
     return get(iterator);
   }
-  Result<api::PutRecordsReply> put_records(const std::string& stream, const std::vector<api::PutRecordsEntry>& entries) {
+  Result<api::PutRecordsReply> put_records(const std::string& stream,
+                                           const std::vector<api::PutRecordsEntry>& entries) {
     api::PutRecordsRequest request;
     request.stream = named(stream);
     request.records = entries;
