@@ -1,0 +1,55 @@
+# What `cmake --install` lays down: headers, one library per folder, the command, and the package that
+# find_package(weir COMPONENTS ...) reads. One export per folder, so that asking for `wire` asks for no RocksDB.
+include(CMakePackageConfigHelpers)
+
+# The package that holds a third-party target; a new dependency of a library is named here too.
+function(weir_package_of target result)
+  if(target MATCHES "^(CURL|OpenSSL|RocksDB|Threads|fmt|simdjson|spdlog|CLI11|prometheus-cpp)::")
+    set(package ${CMAKE_MATCH_1})
+  elseif(target MATCHES "^Boost::")
+    set(package Boost)
+  elseif(target MATCHES "^tl::expected")
+    set(package tl-expected)
+  elseif(target MATCHES "^yaml-cpp")
+    set(package yaml-cpp)
+  else()
+    message(FATAL_ERROR "WeirInstall.cmake does not know the package of ${target}, which a library links")
+  endif()
+  set(${result} ${package} PARENT_SCOPE)
+endfunction()
+
+get_property(libraries GLOBAL PROPERTY WEIR_LIBRARIES)
+list(REMOVE_ITEM libraries weir_cli)  # the command's own parts
+set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/weir)
+set(WEIR_COMPONENTS "")
+set(WEIR_COMPONENT_TABLE "")
+foreach(library IN LISTS libraries)
+  get_target_property(folder ${library} EXPORT_NAME)
+  get_target_property(depends ${library} WEIR_DEPENDS)
+  get_target_property(links ${library} WEIR_LINKS)
+  set(packages "")
+  foreach(target IN LISTS links)
+    if(target)
+      weir_package_of(${target} package)
+      list(APPEND packages ${package})
+    endif()
+  endforeach()
+  list(REMOVE_DUPLICATES packages)
+  list(APPEND WEIR_COMPONENTS ${folder})
+  string(APPEND WEIR_COMPONENT_TABLE "set(_weir_depends_${folder} ${depends})\nset(_weir_packages_${folder} ${packages})\n")
+  install(TARGETS ${library} EXPORT weir-${folder} ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
+  install(EXPORT weir-${folder} NAMESPACE weir:: DESTINATION ${package_dir})
+endforeach()
+list(JOIN WEIR_COMPONENTS " " WEIR_COMPONENTS)
+
+configure_package_config_file(${weir_SOURCE_DIR}/cmake/weirConfig.cmake.in ${weir_BINARY_DIR}/weirConfig.cmake
+                              INSTALL_DESTINATION ${package_dir}
+                              NO_SET_AND_CHECK_MACRO NO_CHECK_REQUIRED_COMPONENTS_MACRO)
+# 0.x: a minor version may change what compiles.
+write_basic_package_version_file(${weir_BINARY_DIR}/weirConfigVersion.cmake COMPATIBILITY SameMinorVersion)
+install(FILES ${weir_BINARY_DIR}/weirConfig.cmake ${weir_BINARY_DIR}/weirConfigVersion.cmake DESTINATION ${package_dir})
+install(DIRECTORY ${weir_SOURCE_DIR}/include/weir DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.hpp")
+install(FILES ${weir_SOURCE_DIR}/LICENSE ${weir_SOURCE_DIR}/NOTICE DESTINATION ${CMAKE_INSTALL_DOCDIR})
+if(TARGET weir)
+  install(TARGETS weir RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+endif()

@@ -1,0 +1,46 @@
+# Installs the build into a directory of its own, and builds and runs somebody else's project against it.
+#   cmake -DBUILD=... -DSOURCE=... -DCOMPILER=... -DCOMMAND=weir|"" -P check.cmake
+set(work ${BUILD}/install_test)
+file(REMOVE_RECURSE ${work})
+
+function(run result)
+  execute_process(COMMAND ${ARGN} RESULT_VARIABLE code OUTPUT_VARIABLE output ERROR_VARIABLE output)
+  set(${result} "${output}" PARENT_SCOPE)
+  set(code ${code} PARENT_SCOPE)
+endfunction()
+function(expect_success)
+  run(output ${ARGN})
+  if(code)
+    list(JOIN ARGN " " line)
+    message(FATAL_ERROR "failed: ${line}\n${output}")
+  endif()
+  set(output "${output}" PARENT_SCOPE)
+endfunction()
+
+expect_success(${CMAKE_COMMAND} --install ${BUILD} --prefix ${work}/root)
+foreach(file IN ITEMS share/doc/weir/LICENSE share/doc/weir/NOTICE include/weir/base/result.hpp ${COMMAND})
+  if(NOT EXISTS ${work}/root/${file})
+    message(FATAL_ERROR "the installation lacks ${file}")
+  endif()
+endforeach()
+
+# Moved, as a package's files are: no path of the build may be left in them.
+file(RENAME ${work}/root ${work}/moved)
+set(configure ${CMAKE_COMMAND} -G Ninja -S ${SOURCE} -DCMAKE_CXX_COMPILER=${COMPILER} -DCMAKE_PREFIX_PATH=${work}/moved)
+expect_success(${configure} -B ${work}/some "-DCOMPONENTS=stream")
+expect_success(${CMAKE_COMMAND} --build ${work}/some)
+expect_success(${work}/some/foreign)
+if(NOT output STREQUAL "2001-01-10T18:20:00.000Z\n")
+  message(FATAL_ERROR "the foreign program printed: ${output}")
+endif()
+
+# Without components, all of them.
+expect_success(${configure} -B ${work}/all)
+expect_success(${CMAKE_COMMAND} --build ${work}/all)
+expect_success(${work}/all/foreign)
+
+# A component that is none is refused by its name, with those there are.
+run(output ${configure} -B ${work}/none "-DCOMPONENTS=stream;nonsense")
+if(NOT code OR NOT output MATCHES "weir has no component \"nonsense\"; it has base")
+  message(FATAL_ERROR "an unknown component was answered with:\n${output}")
+endif()
