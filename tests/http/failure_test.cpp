@@ -1,0 +1,222 @@
+#include <gtest/gtest.h>
+
+#include <boost/asio/detached.hpp>
+
+#include "server.hpp"
+
+namespace weir::http {
+namespace {
+
+using testing::always;
+using testing::get;
+using testing::ok;
+using testing::Peer;
+using testing::run;
+using testing::send_one;
+using testing::Server;
+using namespace std::chrono_literals;
+namespace asio = boost::asio;
+using asio::ip::tcp;
+
+/// Sends these bytes in answer to the first request, then closes.
+Server::Script once(std::string bytes) {
+  return [bytes = std::move(bytes)](Peer& peer, int) -> asio::awaitable<void> {
+    (void)co_await peer.request();
+    (void)co_await peer.send(bytes);
+  };
+}
+
+// `<next> <code>`, or the reply's status.
+std::string verdict(const Result<Reply>& reply) {
+  return reply ? std::to_string(reply->status) : std::string(to_string(reply.error().next)) + " " + reply.error().code;
+}
+
+std::string verdict_on(const std::string& bytes, Client::Options options = Client::Options()) {
+  Server server(once(bytes));
+  Client client(std::move(options));
+  return verdict(get(client, server.url()));
+}
+
+// A port nobody listens on: taken and given back.
+std::uint16_t free_port() {
+  asio::io_context io;
+  tcp::acceptor acceptor(io, tcp::endpoint(asio::ip::address_v4::loopback(), 0));
+  return acceptor.local_endpoint().port();
+}
+
+// The commonest mistake of all, a wrong endpoint: the person is told where nothing answered.
+TEST(Failure, NamesTheUnreachablePlace) {
+  Client client;
+  const auto place = "127.0.0.1:" + std::to_string(free_port());
+  const auto reply = get(client, "http://" + place + "/path?secret");
+  EXPECT_EQ(verdict(reply), "retry ConnectionRefused");
+  ASSERT_FALSE(reply);
+  EXPECT_NE(reply.error().message.find(place), std::string::npos);
+  EXPECT_EQ(reply.error().message.find("secret"), std::string::npos);
+}
+
+// A name under .invalid never resolves (RFC 6761). Resolving runs on curl's own thread and must not end
+// the loop before its time.
+TEST(Failure, NamesTheUnknownHost) {
+  Client client;
+  const auto reply = get(client, "http://no-such-host.invalid/");
+  EXPECT_EQ(verdict(reply), "retry HostNotFound");
+  ASSERT_FALSE(reply);
+  EXPECT_NE(reply.error().message.find("no-such-host.invalid:80"), std::string::npos);
+}
+
+TEST(Failure, SilenceIsATimeout) {
+  Server server([](Peer& peer, int) -> asio::awaitable<void> { co_await peer.closed(); });
+  Client client;
+  Request request("GET", server.url());
+  request.total_timeout = 50ms;
+  EXPECT_EQ(verdict(run(send_one(client, request, {}))), "retry Timeout");
+  // The connection is spoilt: it must be closed, not kept for somebody else's request.
+  EXPECT_TRUE(server.wait_for_ends(1));
+}
+
+// A body that stops coming would otherwise hold its shard for the whole of the time allowed.
+TEST(Failure, ABodyThatStopsComingIsATimeout) {
+  Server server([](Peer& peer, int) -> asio::awaitable<void> {
+    (void)co_await peer.request();
+    (void)co_await peer.send("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nsome");
+    co_await peer.closed();
+  });
+  Client::Options options;
+  options.low_speed_bytes = 10;
+  options.low_speed_time = 1s;
+  Client client(options);
+  EXPECT_EQ(verdict(get(client, server.url())), "retry Timeout");
+}
+
+TEST(Failure, WaitingInLineCountsAgainstTheTime) {
+  Server server([](Peer& peer, int) -> asio::awaitable<void> { co_await peer.closed(); });
+  Client::Options options;
+  options.connections_per_host_max = 1;
+  Client client(options);
+  asio::io_context io(1);
+  std::stop_source stop;
+  auto first = asio::co_spawn(io, send_one(client, Request("GET", server.url()), stop.get_token()), asio::use_future);
+  Request hasty("GET", server.url());
+  hasty.total_timeout = 50ms;
+  std::string second;
+  asio::co_spawn(io, send_one(client, hasty, {}), [&](std::exception_ptr, const Result<Reply>& reply) {
+    second = verdict(reply);
+    stop.request_stop();
+  });
+  io.run();
+  EXPECT_EQ(second, "retry Timeout");
+  EXPECT_EQ(verdict(first.get()), "stopped stopped");
+}
+
+// Half a page must never be taken for a page: its missing records would be skipped for good.
+TEST(Failure, ACutReplyIsALostConnectionWhereverItIsCut) {
+  const std::string sized = "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n0123456789";
+  const std::string chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n5\r\nworld\r\n0\r\n\r\n";
+  for (const auto& whole : {sized, chunked}) {
+    const auto body = whole.find("\r\n\r\n") + 4;
+    EXPECT_EQ(verdict_on(whole), "200");
+    EXPECT_EQ(verdict_on(""), "retry ConnectionLost");
+    for (std::size_t cut = body; cut < whole.size(); ++cut) {
+      EXPECT_EQ(verdict_on(whole.substr(0, cut)), "retry ConnectionLost") << whole.substr(0, cut);
+    }
+  }
+}
+
+// A head cut short may still look like a whole reply that states no length.
+TEST(Failure, ACutHeadIsNeverAReply) {
+  const std::string whole = "HTTP/1.1 200 OK\r\nContent-Length: 10\r\nA: b\r\n\r\n";
+  for (std::size_t cut = 1; cut + 2 < whole.size(); ++cut) {
+    const auto seen = verdict_on(whole.substr(0, cut));
+    EXPECT_NE(seen, "200") << whole.substr(0, cut);
+    EXPECT_TRUE(seen.starts_with("retry ") || seen.starts_with("corrupt ")) << seen;
+  }
+}
+
+TEST(Failure, AResetInTheBodyIsALostConnection) {
+  Server server([](Peer& peer, int) -> asio::awaitable<void> {
+    (void)co_await peer.request();
+    (void)co_await peer.send("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nsome");
+    peer.reset();
+  });
+  Client client;
+  EXPECT_EQ(verdict(get(client, server.url())), "retry ConnectionLost");
+}
+
+// Something else listens there: retrying for ever would hide that.
+TEST(Failure, WhatIsNotHttpIsCorrupt) {
+  for (const auto* bytes : {"SSH-2.0-OpenSSH_9.2p1\r\n", "\x16\x03\x01\x02\x00", "garbage garbage garbage\r\n\r\n",
+                            "HTTP/1.1 200 OK\r\nno colon\r\nContent-Length: 2\r\n\r\nok",
+                            "HTTP/1.1 200 OK\r\nA: b\r\n folded: c\r\nContent-Length: 2\r\n\r\nok",
+                            "HTTP/1.1 200 OK\r\nContent-Length: -5\r\n\r\nok", "HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\nok",
+                            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nok\r\n0\r\n\r\n"}) {
+    EXPECT_EQ(verdict_on(bytes), "corrupt BadReply") << bytes;
+  }
+}
+
+// Whatever a hostile or broken peer sends, what is held of it is bounded.
+TEST(Failure, RepliesWithoutEndAreCutOff) {
+  const auto endless = [](std::string head, std::string part) -> Server::Script {
+    return [head = std::move(head), part = std::move(part)](Peer& peer, int) -> asio::awaitable<void> {
+      (void)co_await peer.request();
+      bool open = co_await peer.send(head);
+      while (open) {
+        open = co_await peer.send(part);
+      }
+    };
+  };
+  struct Case {
+    const char* head;
+    std::string part;
+    const char* verdict;
+  };
+  const std::string kilobyte(1'000, 'a');
+  for (const auto& [head, part, expected] :
+       {Case{"HTTP/1.1 200 OK\r\n", "A: " + kilobyte + "\r\n", "corrupt ReplyTooLarge"},
+        Case{"HTTP/1.1 200 OK\r\nA: ", kilobyte, "corrupt BadReply"},
+        Case{"", "HTTP/1.1 100 Continue\r\n\r\n", "corrupt ReplyTooLarge"},
+        Case{"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", "3e8\r\n" + kilobyte + "\r\n", "corrupt ReplyTooLarge"},
+        Case{"HTTP/1.1 200 OK\r\n\r\n", kilobyte, "corrupt ReplyTooLarge"}}) {
+    Server server(endless(head, part));
+    Client::Options options;
+    options.body_bytes_max = 1 << 20;
+    Client client(options);
+    EXPECT_EQ(verdict(get(client, server.url())), expected) << head;
+    EXPECT_TRUE(server.wait_for_ends(1));
+  }
+}
+
+// A length is a claim. It may reserve no more than the limit, and is refused before anything is read.
+TEST(Failure, AnAbsurdLengthIsRefusedAtOnce) {
+  EXPECT_EQ(verdict_on("HTTP/1.1 200 OK\r\nContent-Length: 33554433\r\n\r\n"), "corrupt ReplyTooLarge");
+  EXPECT_EQ(verdict_on("HTTP/1.1 200 OK\r\nContent-Length: 9223372036854775807\r\n\r\n"), "corrupt ReplyTooLarge");
+  EXPECT_EQ(verdict_on("HTTP/1.1 200 OK\r\nContent-Length: 99999999999999999999999\r\n\r\n"), "corrupt ReplyTooLarge");
+}
+
+// At the limit is within it.
+TEST(Failure, ABodyOfExactlyTheLimitIsAReply) {
+  Client::Options options;
+  options.body_bytes_max = 1'000;
+  EXPECT_EQ(verdict_on(ok(std::string(1'000, 'x')), options), "200");
+  EXPECT_EQ(verdict_on(ok(std::string(1'001, 'x')), options), "corrupt ReplyTooLarge");
+}
+
+// Error lines are logged: nothing a person sends or gets may be in one.
+TEST(Failure, MessagesRepeatNothingOfRequestOrReply) {
+  for (const auto* bytes : {"secret\r\n\r\n", "HTTP/1.1 200 OK\r\nsecret\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: secret\r\n\r\n",
+                            "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nsecret",
+                            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nsecret\r\n"}) {
+    Server server(once(bytes));
+    Client client;
+    Request request("POST", server.url("/secret?secret"));
+    request.headers = {{"Authorization", "secret"}};
+    request.body = "secret";
+    const auto reply = run(send_one(client, request, {}));
+    ASSERT_FALSE(reply) << bytes;
+    EXPECT_EQ(to_string(reply.error()).find("secret"), std::string::npos) << to_string(reply.error());
+    EXPECT_NE(reply.error().message.find(server.place()), std::string::npos) << to_string(reply.error());
+  }
+}
+
+}  // namespace
+}  // namespace weir::http
