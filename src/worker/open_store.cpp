@@ -1,0 +1,40 @@
+#include "weir/state/memory_store.hpp"
+#include "weir/state/rocks_store.hpp"
+#include "weir/worker/worker.hpp"
+
+namespace weir::worker {
+namespace {
+
+constexpr std::string_view memory = "memory";
+
+class Open final : public OpenStore {
+ public:
+  state::Store& store() override { return *store_; }
+
+  Blocking blocking_{1};
+  std::unique_ptr<state::Store> store_;
+};
+
+}  // namespace
+
+std::string state_directory(const std::string& state, const pipelines::Pipeline& pipeline) {
+  if (state == memory) {
+    return {};
+  }
+  return state.empty() ? "weir-state/" + pipeline.name() : state;
+}
+
+Result<std::unique_ptr<OpenStore>> open_store(const std::string& state, const pipelines::Pipeline& pipeline, const Log& log) {
+  auto open = std::make_unique<Open>();
+  const auto directory = state_directory(state, pipeline);
+  if (directory.empty()) {
+    open->store_ = std::make_unique<state::MemoryStore>(pipelines::row_combiner());
+    return std::unique_ptr<OpenStore>(std::move(open));
+  }
+  state::RocksStore::Options options(directory, pipelines::row_combiner(), open->blocking_);
+  options.log = log;
+  WEIR_TRY(open->store_, state::RocksStore::open(std::move(options)));
+  return std::unique_ptr<OpenStore>(std::move(open));
+}
+
+}  // namespace weir::worker

@@ -1,0 +1,81 @@
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <vector>
+
+#include "weir/base/clock.hpp"
+#include "weir/state/memory_store.hpp"
+
+namespace weir::testing {
+
+/// A store in memory whose commits can be made to fail, to lose their answers, or to take long.
+class ScriptedStore final : public state::Store {
+ public:
+  enum class Answer { applied, fails, loses_its_answer, conflicts, refuses };
+
+  ScriptedStore(const state::Combiner& combiner, Clock& clock) : store_(combiner), clock_(clock) {}
+
+  /// How the next commits go; afterwards they are applied.
+  std::deque<Answer> script;
+  /// How long each commit takes.
+  Duration takes{0};
+  std::size_t commits = 0;
+  /// Commits that brought rows or moved a shard.
+  std::size_t advances = 0;
+
+  state::Strength strength() const noexcept override { return store_.strength(); }
+  Task<void> commit(const state::Commit& commit) override {
+    ++commits;
+    auto answer = Answer::applied;
+    if (!script.empty()) {
+      answer = script.front();
+      script.pop_front();
+    }
+    if (takes > Duration(0)) {
+      static_cast<void>(co_await clock_.sleep(takes, std::stop_token()));
+    }
+    if (answer == Answer::fails) {
+      co_return Error(Next::retry, "Unavailable", "the store is away");
+    }
+    if (answer == Answer::conflicts) {
+      co_return Error(Next::conflict, "Conflict", "somebody else wrote");
+    }
+    if (answer == Answer::refuses) {
+      co_return refused("Refused", "the disk is gone");
+    }
+    advances += commit.advances.empty() ? 0 : 1;
+    auto done = co_await store_.commit(commit);
+    if (answer == Answer::loses_its_answer) {
+      co_return Error(Next::retry, "Lost", "the answer was lost");
+    }
+    co_return done;
+  }
+  Task<stream::Positions> positions(std::string_view pipeline, std::string_view stream) override {
+    return store_.positions(pipeline, stream);
+  }
+  Task<std::optional<std::string>> definition(std::string_view pipeline) override { return store_.definition(pipeline); }
+  Task<void> put_definition(std::string_view pipeline, std::string_view definition) override {
+    return store_.put_definition(pipeline, definition);
+  }
+  Task<std::vector<std::optional<std::string>>> get_many(std::string_view pipeline,
+                                                         std::span<const std::string> keys) override {
+    return store_.get_many(pipeline, keys);
+  }
+  Task<std::vector<state::Row>> scan(std::string_view pipeline, std::string_view prefix, std::string_view after,
+                                     std::size_t rows_max) override {
+    return store_.scan(pipeline, prefix, after, rows_max);
+  }
+  Task<std::vector<state::DeadLetter>> dead_letters(std::string_view pipeline, std::string_view stream,
+                                                    const state::DeadLetter* after, std::size_t letters_max) override {
+    return store_.dead_letters(pipeline, stream, after, letters_max);
+  }
+  Task<std::uint64_t> dead_letter_count(std::string_view pipeline) override { return store_.dead_letter_count(pipeline); }
+  Task<void> sync() override { return store_.sync(); }
+
+ private:
+  state::MemoryStore store_;
+  Clock& clock_;
+};
+
+}  // namespace weir::testing
