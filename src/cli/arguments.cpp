@@ -26,7 +26,8 @@ void declare_common(CLI::App& app, CommonOptions& common) {
       ->group(group);
   app.add_flag("-v,--verbose", common.verbosity, "say what happens; twice: say every retry")->group(group);
   app.add_flag("-q,--quiet", common.quiet, "say nothing but errors")->group(group);
-  app.add_flag("-h,--help", "print this help")->group(group);
+  // Seen before parsing; declared for the list in the help.
+  app.add_flag_function("-h,--help", [](std::int64_t /*count*/) {}, "print this help")->group(group);
 }
 
 void prepare(CLI::App& app, Command& command, CommonOptions& common) {

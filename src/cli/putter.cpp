@@ -97,6 +97,9 @@ void Putter::lose(std::uint64_t line, Error error) {
   if (!failure_ || line < first_line_left_) {
     failure_ = std::move(error);
     first_line_left_ = line;
+    if (stop_waiting_for_input_) {
+      stop_waiting_for_input_();
+    }
   }
 }
 
@@ -105,15 +108,17 @@ Task<void> Putter::wait_for_input(std::stop_token stop) {
   auto executor = co_await asio::this_coro::executor;
   auto input = std::make_shared<asio::posix::stream_descriptor>(executor, ::dup(lines_.descriptor()));
   boost::system::error_code code;
-  {
-    std::stop_callback on_stop(stop, [input, executor] {
-      asio::post(executor, [input] {
-        boost::system::error_code ignored;
-        input->cancel(ignored);
-      });
+  stop_waiting_for_input_ = [input, executor] {
+    asio::post(executor, [input] {
+      boost::system::error_code ignored;
+      input->cancel(ignored);
     });
+  };
+  {
+    std::stop_callback on_stop(stop, stop_waiting_for_input_);
     co_await input->async_wait(asio::posix::stream_descriptor::wait_read, asio::redirect_error(asio::use_awaitable, code));
   }
+  stop_waiting_for_input_ = nullptr;
   co_return Result<void>();
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <stop_token>
@@ -60,6 +61,7 @@ class Putter {
   std::vector<std::unique_ptr<PutBatch>> spare_;
   std::size_t under_way_ = 0;
   Signal done_;
+  std::function<void()> stop_waiting_for_input_;  // empty unless it waits
   Totals totals_;
   std::optional<Error> failure_;
   std::uint64_t first_line_left_ = 0;
