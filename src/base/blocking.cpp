@@ -7,6 +7,7 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/thread_pool.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <exception>
 
 namespace weir {
 
@@ -30,16 +31,24 @@ Task<void> Blocking::run(std::function<Result<void>()> work) {
     co_return work();
   }
   Result<void> result;
+  std::exception_ptr thrown;
   // Pointers, not references: async_initiate copies what it is given into the coroutine.
-  auto initiate = [pool = &pool_->pool, job = &work, out = &result](auto handler) {
+  auto initiate = [pool = &pool_->pool, job = &work, out = &result, error = &thrown](auto handler) {
     auto home = asio::get_associated_executor(handler);
-    asio::post(*pool, [handler = std::move(handler), guard = asio::make_work_guard(home), job, out]() mutable {
-      *out = (*job)();
+    asio::post(*pool, [handler = std::move(handler), guard = asio::make_work_guard(home), job, out, error]() mutable {
+      try {
+        *out = (*job)();
+      } catch (...) {
+        *error = std::current_exception();  // on this thread it would end the program
+      }
       auto executor = guard.get_executor();
       asio::post(executor, std::move(handler));
     });
   };
   co_await asio::async_initiate<const asio::use_awaitable_t<>, void()>(std::move(initiate), asio::use_awaitable);
+  if (thrown) {
+    std::rethrow_exception(thrown);
+  }
   co_return result;
 }
 

@@ -32,6 +32,16 @@ Task<void> Signal::wait(Ticket ticket, std::stop_token stop) {
     }
     waiters_.push_back(waiter);
   }
+  // Also when the coroutine is destroyed while it waits, with its loop: nobody may wake it then.
+  struct Leave {
+    Signal& signal;
+    const std::shared_ptr<Waiter>& waiter;
+    ~Leave() {
+      const std::scoped_lock lock(signal.mutex_);
+      std::erase(signal.waiters_, waiter);
+    }
+  };
+  const Leave leave{*this, waiter};
   {
     // Both wake-ups are posted to this executor, so they run after the wait has begun.
     std::stop_callback on_stop(stop,
@@ -40,7 +50,6 @@ Task<void> Signal::wait(Ticket ticket, std::stop_token stop) {
     co_await waiter->timer.async_wait(asio::redirect_error(asio::use_awaitable, code));
   }
   const std::scoped_lock lock(mutex_);
-  std::erase(waiters_, waiter);
   if (notified_ == ticket) {
     co_return stopped();
   }

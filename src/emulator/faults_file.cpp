@@ -77,8 +77,9 @@ class FaultFile {
   }
 
   Error wrong(const YAML::Mark& mark, const std::string& what, const std::string& expected) const {
-    return refused("faults_file", name_ + ":" + std::to_string(mark.line + 1) + ":" + std::to_string(mark.column + 1) +
-                                      ": found " + what + ", expected " + expected);
+    return refused("faults_file", name_ + ":" + std::to_string(std::max(mark.line, 0) + 1) + ":" +
+                                      std::to_string(std::max(mark.column, 0) + 1) + ": found " + what + ", expected " +
+                                      expected);
   }
 
  private:

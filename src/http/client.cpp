@@ -151,7 +151,8 @@ Task<Reply> Client::send(const Request& request, std::stop_token stop) {
   Call call;
   call.request = &request;
   call.origin = origin;
-  call.total_timeout = std::max(request.total_timeout.value_or(core_->options.total_timeout), std::chrono::milliseconds(1));
+  call.total_timeout =
+      std::max(request.total_timeout.value_or(core_->options.total_timeout), std::chrono::milliseconds(1));
   // From here on the client may go: the call is the engine's until its waiter is resumed.
   auto initiate = [at = &engine, one = &call, token = &stop](auto handler) {
     one->waiter = std::make_unique<HandlerWaiter<decltype(handler)>>(std::move(handler));

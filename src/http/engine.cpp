@@ -23,7 +23,8 @@ constexpr std::size_t hosts_max = 64;
 constexpr int turns_max = 16;
 
 Error timed_out_in_line(const Call& call) {
-  return {Next::retry, "Timeout", "no free connection to " + place_of(call.origin) + " in time: too many requests at once"};
+  return {Next::retry, "Timeout",
+          "no free connection to " + place_of(call.origin) + " in time: too many requests at once"};
 }
 
 }  // namespace
@@ -66,7 +67,8 @@ Host& Engine::host_of(std::string_view origin) {
     return found->second;
   }
   if (hosts_.size() >= hosts_max) {
-    std::erase_if(hosts_, [](const auto& entry) { return entry.second.in_flight == 0 && entry.second.waiting.empty(); });
+    std::erase_if(hosts_,
+                  [](const auto& entry) { return entry.second.in_flight == 0 && entry.second.waiting.empty(); });
   }
   return hosts_[std::string(origin)];
 }
@@ -114,7 +116,8 @@ void Engine::wait_in_line(Call& call) {
     if (code || self == nullptr) {
       return;
     }
-    const auto found = std::find_if(self->calls_.begin(), self->calls_.end(), [id](auto* one) { return one->id == id; });
+    const auto found =
+        std::find_if(self->calls_.begin(), self->calls_.end(), [id](auto* one) { return one->id == id; });
     if (found != self->calls_.end() && (*found)->transfer == nullptr) {
       auto& late = **found;
       self->drop(late);
@@ -291,8 +294,22 @@ int Engine::on_timeout(CURLM*, long timeout_ms, void* self) noexcept {
 
 bool Engine::add_socket(int fd, bool borrowed) {
   try {
-    auto socket = std::make_shared<Socket>(executor_, *this, borrowed);
-    return socket->open(fd) && sockets_.insert_or_assign(fd, std::move(socket)).second;
+    std::shared_ptr<Socket> old;
+    if (const auto found = sockets_.find(fd); found != sockets_.end()) {
+      old = std::move(found->second);
+      sockets_.erase(found);
+      old->forget();  // its number was free, so curl has closed it behind our back
+    }
+    const auto socket = std::make_shared<Socket>(executor_, *this, borrowed);
+    sockets_.emplace(fd, socket);
+    if (!socket->open(fd)) {
+      sockets_.erase(fd);
+      return false;
+    }
+    if (old != nullptr) {
+      socket->watch_like(*old);  // curl may take the new one for the old and say nothing
+    }
+    return true;
   } catch (const std::exception&) {
     return false;
   }
@@ -330,9 +347,9 @@ int Engine::on_socket(CURL*, curl_socket_t fd, int what, void* self, void*) noex
     found = engine.sockets_.find(fd);
   }
   const auto socket = found->second;
-  if (what == CURL_POLL_REMOVE && socket->borrowed()) {
+  if (what == CURL_POLL_REMOVE && (socket->borrowed() || socket->lost())) {
     engine.sockets_.erase(found);
-    socket->close();  // curl closes the descriptor itself
+    socket->forget();  // curl closes the descriptor itself
     return 0;
   }
   try {

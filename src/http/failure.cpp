@@ -17,11 +17,12 @@ Error connect_failure(CURL* easy, const std::string& place) {
   long os_error = 0;
   curl_easy_getinfo(easy, CURLINFO_OS_ERRNO, &os_error);
   if (os_error == ECONNREFUSED) {
-    return retry("ConnectionRefused",
-                 fmt::format("nothing listens at {}: check that the service runs there, and the endpoint's port", place));
+    return retry(
+        "ConnectionRefused",
+        fmt::format("nothing listens at {}: check that the service runs there, and the endpoint's port", place));
   }
-  const auto reason = os_error == 0 ? std::string("no address answered")
-                                    : std::generic_category().message(static_cast<int>(os_error));
+  const auto reason =
+      os_error == 0 ? std::string("no address answered") : std::generic_category().message(static_cast<int>(os_error));
   return retry("ConnectionFailed",
                fmt::format("no connection to {} ({}): check the endpoint, the network and the proxy", place, reason));
 }
@@ -29,22 +30,28 @@ Error connect_failure(CURL* easy, const std::string& place) {
 Error timeout(CURL* easy, const std::string& place) {
   curl_off_t connected_us = 0;
   curl_easy_getinfo(easy, CURLINFO_PRETRANSFER_TIME_T, &connected_us);
-  return retry("Timeout", connected_us == 0
-                              ? fmt::format("no connection to {} in time: check the endpoint, firewalls and the proxy", place)
-                              : fmt::format("no complete reply from {} in time: the service or the network is slow", place));
+  return retry("Timeout",
+               connected_us == 0
+                   ? fmt::format("no connection to {} in time: check the endpoint, firewalls and the proxy", place)
+                   : fmt::format("no complete reply from {} in time: the service or the network is slow", place));
 }
 
 }  // namespace
 
-Error failure_of(CURLcode code, CURL* easy, std::string_view origin, std::string_view tls_detail) {
+Error failure_of(CURLcode code, CURL* easy, std::string_view origin, std::string_view detail) {
   const auto place = place_of(origin);
+  if (code == CURLE_RECV_ERROR && detail.find("chunked-encoding") != std::string_view::npos) {
+    code = CURLE_WEIRD_SERVER_REPLY;  // curl has no code of its own for broken chunks
+  }
   switch (code) {
     case CURLE_COULDNT_CONNECT:
       return connect_failure(easy, place);
     case CURLE_COULDNT_RESOLVE_HOST:
-      return retry("HostNotFound", fmt::format("no address for {}: check the endpoint's name, the region and DNS", place));
+      return retry("HostNotFound",
+                   fmt::format("no address for {}: check the endpoint's name, the region and DNS", place));
     case CURLE_COULDNT_RESOLVE_PROXY:
-      return retry("HostNotFound", fmt::format("no address for the proxy on the way to {}: check the proxy's name", place));
+      return retry("HostNotFound",
+                   fmt::format("no address for the proxy on the way to {}: check the proxy's name", place));
     case CURLE_OPERATION_TIMEDOUT:
       return timeout(easy, place);
     case CURLE_PARTIAL_FILE:
@@ -54,12 +61,15 @@ Error failure_of(CURLcode code, CURL* easy, std::string_view origin, std::string
     case CURLE_SEND_ERROR:
       return retry("ConnectionLost", fmt::format("the connection to {} was lost", place));
     case CURLE_SSL_CONNECT_ERROR:
-      return retry("TlsHandshake", fmt::format("no TLS session with {}: check that the port speaks TLS 1.2 or later", place));
+      return retry("TlsHandshake",
+                   fmt::format("no TLS session with {}: check that the port speaks TLS 1.2 or later", place));
     case CURLE_PEER_FAILED_VERIFICATION:
     case CURLE_SSL_ISSUER_ERROR:
-      return refused("TlsVerification",
-                     fmt::format("the certificate of {} is not accepted ({}): check the endpoint's name, this machine's "
-                                 "clock and the CA bundle", place, tls_detail.empty() ? "no reason given" : tls_detail));
+      return refused(
+          "TlsVerification",
+          fmt::format("the certificate of {} is not accepted ({}): check the endpoint's name, this machine's "
+                      "clock and the CA bundle",
+                      place, detail.empty() ? "no reason given" : detail));
     case CURLE_SSL_CACERT_BADFILE:
       return refused("TlsVerification", fmt::format("the CA bundle to check {} cannot be read: check its path", place));
     case CURLE_URL_MALFORMAT:

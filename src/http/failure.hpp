@@ -8,8 +8,8 @@
 
 namespace weir::http {
 
-/// What a transfer that curl gave up means to the caller. `tls_detail` is curl's own line on why a
-/// certificate was not accepted; its other lines are not repeated, for they may quote the request.
-Error failure_of(CURLcode code, CURL* easy, std::string_view origin, std::string_view tls_detail);
+/// What a transfer that curl gave up means to the caller. `detail` is curl's own line on it. It is repeated
+/// only where it says why a certificate was not accepted: others may quote the request.
+Error failure_of(CURLcode code, CURL* easy, std::string_view origin, std::string_view detail);
 
 }  // namespace weir::http

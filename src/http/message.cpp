@@ -38,8 +38,8 @@ std::pair<std::string_view, std::string_view> Headers::at(std::size_t index) con
 bool Headers::add_line(std::string_view line) {
   const auto colon = line.find(':');
   // A blank in the name, or a folded line, is how requests and replies are smuggled (RFC 9112, 5.1 and 5.2).
-  if (colon == 0 || colon == std::string_view::npos || line.substr(0, colon).find_first_of(" \t") !=
-                                                      std::string_view::npos) {
+  if (colon == 0 || colon == std::string_view::npos ||
+      line.substr(0, colon).find_first_of(" \t") != std::string_view::npos) {
     return false;
   }
   const auto value = trimmed(line.substr(colon + 1));

@@ -1,17 +1,33 @@
 #include "socket.hpp"
 
 #include <curl/curl.h>
+#include <sys/socket.h>
 
 namespace weir::http {
 
 namespace asio = boost::asio;
 using boost::system::error_code;
 
+namespace {
+
+// The kernel's number for this socket, never used again (SO_COOKIE, Linux 4.6); 0 for what is no socket.
+std::uint64_t cookie_of(int fd) {
+  std::uint64_t cookie = 0;
+  socklen_t size = sizeof cookie;
+  return ::getsockopt(fd, SOL_SOCKET, SO_COOKIE, &cookie, &size) == 0 ? cookie : 0;
+}
+
+}  // namespace
+
 bool Socket::open(int fd) {
   error_code code;
+  fd_ = fd;
+  cookie_ = cookie_of(fd);
   descriptor_.assign(fd, code);
   return !code;
 }
+
+bool Socket::lost() const { return !has_read_ && cookie_of(fd_) != cookie_; }
 
 void Socket::watch(int curl_what) {
   wants_read_ = curl_what == CURL_POLL_IN || curl_what == CURL_POLL_INOUT;
@@ -24,15 +40,25 @@ void Socket::watch(int curl_what) {
   rearm();
 }
 
+void Socket::watch_like(const Socket& other) {
+  wants_read_ = other.wants_read_;
+  wants_write_ = other.wants_write_;
+  rearm();
+}
+
 void Socket::close() {
-  events_ = nullptr;
-  wants_read_ = wants_write_ = false;
-  error_code code;
-  if (borrowed_) {
-    descriptor_.release();
-  } else {
-    descriptor_.close(code);
+  if (borrowed_ || lost()) {
+    forget();
+    return;
   }
+  events_ = nullptr;
+  error_code code;
+  descriptor_.close(code);
+}
+
+void Socket::forget() {
+  events_ = nullptr;
+  descriptor_.release();
 }
 
 // A cancelled wait can still be on its way here when curl wants the socket again: it then waits anew.
@@ -53,7 +79,8 @@ void Socket::wait_read() {
   descriptor_.async_wait(asio::posix::stream_descriptor::wait_read, [self = shared_from_this()](error_code code) {
     self->waits_read_ = false;
     if (self->events_ != nullptr && self->wants_read_ && code != asio::error::operation_aborted) {
-      self->events_->ready(self->descriptor_.native_handle(), CURL_CSELECT_IN);
+      self->has_read_ = true;
+      self->events_->ready(self->fd_, CURL_CSELECT_IN);
     }
     self->rearm();
   });
@@ -64,7 +91,7 @@ void Socket::wait_write() {
   descriptor_.async_wait(asio::posix::stream_descriptor::wait_write, [self = shared_from_this()](error_code code) {
     self->waits_write_ = false;
     if (self->events_ != nullptr && self->wants_write_ && code != asio::error::operation_aborted) {
-      self->events_->ready(self->descriptor_.native_handle(), CURL_CSELECT_OUT);
+      self->events_->ready(self->fd_, CURL_CSELECT_OUT);
     }
     self->rearm();
   });

@@ -2,6 +2,7 @@
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
+#include <cstdint>
 #include <memory>
 
 namespace weir::http {
@@ -26,9 +27,17 @@ class Socket : public std::enable_shared_from_this<Socket> {
       : descriptor_(executor), events_(&events), borrowed_(borrowed) {}
 
   bool open(int fd);
+  /// Whether the file descriptor has been closed by somebody else, and may be another file's by now. curl
+  /// 7.88 closes sockets that never got connected (the loser of IPv6 and IPv4, a connect given up) without
+  /// telling CLOSESOCKETFUNCTION. Not asked once data has come: from then on curl tells.
+  bool lost() const;
   /// What curl waits for from now on: CURL_POLL_*.
   void watch(int curl_what);
+  /// Takes over what another Socket of the same number waited for.
+  void watch_like(const Socket& other);
   void close();
+  /// Lets go of the file descriptor without closing it.
+  void forget();
   bool borrowed() const noexcept { return borrowed_; }
 
  private:
@@ -39,6 +48,9 @@ class Socket : public std::enable_shared_from_this<Socket> {
   boost::asio::posix::stream_descriptor descriptor_;
   SocketEvents* events_;  // null once closed
   const bool borrowed_;
+  int fd_ = -1;
+  std::uint64_t cookie_ = 0;  // which socket the number stood for when it was opened
+  bool has_read_ = false;
   bool wants_read_ = false, wants_write_ = false;
   bool waits_read_ = false, waits_write_ = false;
 };

@@ -14,8 +14,9 @@ namespace {
 constexpr long receive_bytes = 256 << 10;
 
 bool same_name(std::string_view a, std::string_view b) noexcept {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
-                    [](char x, char y) { return x == y || ((x ^ y) == 0x20 && (x | 0x20) >= 'a' && (x | 0x20) <= 'z'); });
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](char x, char y) {
+    return x == y || ((x ^ y) == 0x20 && (x | 0x20) >= 'a' && (x | 0x20) <= 'z');
+  });
 }
 
 // RFC 9110, 5.6.2.
@@ -27,7 +28,8 @@ bool is_token(std::string_view text) noexcept {
 }
 
 bool is_field_value(std::string_view text) noexcept {
-  return std::all_of(text.begin(), text.end(), [](char c) { return c == '\t' || (static_cast<unsigned char>(c) >= 0x20 && c != 0x7f); });
+  return std::all_of(text.begin(), text.end(),
+                     [](char c) { return c == '\t' || (static_cast<unsigned char>(c) >= 0x20 && c != 0x7f); });
 }
 
 }  // namespace
@@ -70,7 +72,7 @@ Transfer::Transfer(const Client::Options& options, BufferPool& pool, curl_openso
   set(CURLOPT_TCP_NODELAY, 1L);
   set(CURLOPT_BUFFERSIZE, receive_bytes);
   set(CURLOPT_UPLOAD_BUFFERSIZE, receive_bytes);
-  set(CURLOPT_ERRORBUFFER, tls_detail_);
+  set(CURLOPT_ERRORBUFFER, detail_);
   set(CURLOPT_HEADERFUNCTION, &Transfer::on_header);
   set(CURLOPT_HEADERDATA, static_cast<void*>(this));
   set(CURLOPT_WRITEFUNCTION, &Transfer::on_body);
@@ -120,8 +122,9 @@ void Transfer::prepare(const Request& request, std::chrono::milliseconds timeout
 }
 
 void Transfer::set_method(const Request& request) {
-  const bool with_body = request.method != "HEAD" && request.method != "GET" &&
-                         (!request.body.empty() || request.method == "POST" || request.method == "PUT" || request.method == "PATCH");
+  const bool with_body =
+      request.method != "HEAD" && request.method != "GET" &&
+      (!request.body.empty() || request.method == "POST" || request.method == "PUT" || request.method == "PATCH");
   if (with_body) {
     set(CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request.body.size()));
     set(CURLOPT_POSTFIELDS, request.body.empty() ? "" : request.body.data());  // not copied; makes it a POST
@@ -185,7 +188,7 @@ void Transfer::reset() {
   headers_done_ = false;
   body_.clear();
   error_.reset();
-  tls_detail_[0] = '\0';
+  detail_[0] = '\0';
 }
 
 void Transfer::fail(Error error) {
@@ -201,13 +204,17 @@ Result<Reply> Transfer::result(CURLcode code, std::string_view origin) {
     return error;
   }
   if (code != CURLE_OK) {
-    return failure_of(code, easy(), origin, tls_detail_);
+    return failure_of(code, easy(), origin, detail_);
   }
-  Reply reply;
   long status = 0;
   curl_off_t total_us = 0;
   curl_easy_getinfo(easy(), CURLINFO_RESPONSE_CODE, &status);
   curl_easy_getinfo(easy(), CURLINFO_TOTAL_TIME_T, &total_us);
+  if (!headers_done_ || status < 200) {
+    // curl takes a head cut short for a whole reply that states no length.
+    return failure_of(CURLE_PARTIAL_FILE, easy(), origin, {});
+  }
+  Reply reply;
   reply.status = static_cast<int>(status);
   reply.round_trip = std::chrono::microseconds(total_us);
   reply.headers = std::move(headers_);

@@ -57,7 +57,7 @@ class Transfer {
   std::unique_ptr<CURL, Cleanup> easy_;
   const std::size_t body_bytes_max_;
   const std::size_t header_bytes_max_;
-  char tls_detail_[CURL_ERROR_SIZE] = {};
+  char detail_[CURL_ERROR_SIZE] = {};  // curl's own words on a failure; may quote the request
 
   // What the handle was last told, to tell it again only when that differs.
   std::string url_;

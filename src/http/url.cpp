@@ -13,8 +13,8 @@ constexpr std::string_view https = "https://";
 Result<std::string_view> origin_of(std::string_view url) {
   const auto scheme = url.starts_with(https) ? https : url.starts_with(http) ? http : std::string_view();
   if (scheme.empty() || url.size() > url_bytes_max) {
-    return refused("BadRequest", scheme.empty() ? "the URL must start with http:// or https://"
-                                                : "the URL is longer than 64 KiB");
+    return refused("BadRequest",
+                   scheme.empty() ? "the URL must start with http:// or https://" : "the URL is longer than 64 KiB");
   }
   if (!std::all_of(url.begin(), url.end(), [](char c) { return c > ' ' && c < '\x7f'; })) {
     return refused("BadRequest", "the URL holds a byte that must be percent-encoded");

@@ -142,7 +142,12 @@ void JsonWriter::unsigned_integer(std::uint64_t value) {
 
 void JsonWriter::number(double value) {
   before_value();
-  if (std::isfinite(value)) {
+  if (std::isfinite(value) && std::abs(value) >= 0x1p63) {
+    // Written out in digits it would look like an integer of more than 64 bits, which many readers refuse.
+    char digits[64];
+    const auto end = std::to_chars(digits, digits + sizeof digits, value, std::chars_format::scientific).ptr;
+    out_.append(digits, end);
+  } else if (std::isfinite(value)) {
     append_number(out_, value);
   } else {
     out_.append("null");

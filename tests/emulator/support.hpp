@@ -6,7 +6,7 @@
 #include <boost/asio/io_context.hpp>
 #include <chrono>
 #include <optional>
-#include <ostream>
+#include <stdexcept>
 #include <stop_token>
 #include <string>
 #include <vector>
@@ -51,12 +51,11 @@ Result<T> run(Task<T> task) {
   return std::move(*result);
 }
 
-/// The value, or a test failure that prints the error.
+/// The value; ends the test with the error where there is none.
 template <class T>
 T must(Result<T> result) {
   if (!result) {
-    ADD_FAILURE() << to_string(result.error());
-    return T();
+    throw std::runtime_error(to_string(result.error()));
   }
   if constexpr (!std::is_void_v<T>) {
     return *std::move(result);

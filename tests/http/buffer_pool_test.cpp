@@ -106,7 +106,8 @@ TEST(BodyWriter, PadsWithZeros) {
     EXPECT_TRUE(std::all_of(end, end + stream::padding_bytes, [](char c) { return c == 0; })) << size;
   }
   const Buffer nothing;
-  EXPECT_TRUE(std::all_of(nothing.bytes().data(), nothing.bytes().data() + stream::padding_bytes, [](char c) { return c == 0; }));
+  EXPECT_TRUE(std::all_of(nothing.bytes().data(), nothing.bytes().data() + stream::padding_bytes,
+                          [](char c) { return c == 0; }));
 }
 
 // A length no machine has must not be rounded to a small one.

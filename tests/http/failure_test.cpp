@@ -65,6 +65,17 @@ TEST(Failure, NamesTheUnknownHost) {
   EXPECT_NE(reply.error().message.find("no-such-host.invalid:80"), std::string::npos);
 }
 
+// Several addresses are tried, here ::1 first where there is IPv6. curl 7.88 closes those that lose without
+// a word; their numbers are used again at once, by its next socket or by any file.
+TEST(Failure, OfOneAddressLeavesTheOthers) {
+  Server server(always(ok("found")));
+  Client client;
+  for (int i = 0; i < 20; ++i) {
+    EXPECT_EQ(verdict(get(client, "http://localhost:" + std::to_string(server.port()) + "/")), "200");
+    EXPECT_EQ(verdict(get(client, "http://localhost:" + std::to_string(free_port()) + "/")), "retry ConnectionRefused");
+  }
+}
+
 TEST(Failure, SilenceIsATimeout) {
   Server server([](Peer& peer, int) -> asio::awaitable<void> { co_await peer.closed(); });
   Client client;
@@ -112,12 +123,16 @@ TEST(Failure, WaitingInLineCountsAgainstTheTime) {
 // Half a page must never be taken for a page: its missing records would be skipped for good.
 TEST(Failure, ACutReplyIsALostConnectionWhereverItIsCut) {
   const std::string sized = "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n0123456789";
-  const std::string chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n5\r\nworld\r\n0\r\n\r\n";
-  for (const auto& whole : {sized, chunked}) {
+  const std::string chunked =
+      "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n5\r\nworld\r\n0\r\n\r\n";
+  for (const auto* one : {&sized, &chunked}) {
+    const auto& whole = *one;
     const auto body = whole.find("\r\n\r\n") + 4;
     EXPECT_EQ(verdict_on(whole), "200");
     EXPECT_EQ(verdict_on(""), "retry ConnectionLost");
-    for (std::size_t cut = body; cut < whole.size(); ++cut) {
+    // After the last chunk's line nothing of the body is missing any more.
+    const auto last = whole.size() - (&whole == &chunked ? 3 : 1);
+    for (std::size_t cut = body; cut <= last; ++cut) {
       EXPECT_EQ(verdict_on(whole.substr(0, cut)), "retry ConnectionLost") << whole.substr(0, cut);
     }
   }
@@ -131,6 +146,10 @@ TEST(Failure, ACutHeadIsNeverAReply) {
     EXPECT_NE(seen, "200") << whole.substr(0, cut);
     EXPECT_TRUE(seen.starts_with("retry ") || seen.starts_with("corrupt ")) << seen;
   }
+  EXPECT_EQ(verdict_on("HTTP/1.1 200 OK\r\nA: b\r\n"), "retry ConnectionLost");
+  // An interim reply is not the reply.
+  EXPECT_EQ(verdict_on("HTTP/1.1 100 Continue\r\n\r\n"), "retry ConnectionLost");
+  EXPECT_EQ(verdict_on("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n"), "retry ConnectionLost");
 }
 
 TEST(Failure, AResetInTheBodyIsALostConnection) {
@@ -145,11 +164,12 @@ TEST(Failure, AResetInTheBodyIsALostConnection) {
 
 // Something else listens there: retrying for ever would hide that.
 TEST(Failure, WhatIsNotHttpIsCorrupt) {
-  for (const auto* bytes : {"SSH-2.0-OpenSSH_9.2p1\r\n", "\x16\x03\x01\x02\x00", "garbage garbage garbage\r\n\r\n",
-                            "HTTP/1.1 200 OK\r\nno colon\r\nContent-Length: 2\r\n\r\nok",
-                            "HTTP/1.1 200 OK\r\nA: b\r\n folded: c\r\nContent-Length: 2\r\n\r\nok",
-                            "HTTP/1.1 200 OK\r\nContent-Length: -5\r\n\r\nok", "HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\nok",
-                            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nok\r\n0\r\n\r\n"}) {
+  for (const auto* bytes :
+       {"SSH-2.0-OpenSSH_9.2p1\r\n", "\x16\x03\x01\x02\x00", "garbage garbage garbage\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nno colon\r\nContent-Length: 2\r\n\r\nok",
+        "HTTP/1.1 200 OK\r\nA: b\r\n folded: c\r\nContent-Length: 2\r\n\r\nok",
+        "HTTP/1.1 200 OK\r\nContent-Length: -5\r\n\r\nok", "HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\nok",
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nok\r\n0\r\n\r\n"}) {
     EXPECT_EQ(verdict_on(bytes), "corrupt BadReply") << bytes;
   }
 }
@@ -175,7 +195,8 @@ TEST(Failure, RepliesWithoutEndAreCutOff) {
        {Case{"HTTP/1.1 200 OK\r\n", "A: " + kilobyte + "\r\n", "corrupt ReplyTooLarge"},
         Case{"HTTP/1.1 200 OK\r\nA: ", kilobyte, "corrupt BadReply"},
         Case{"", "HTTP/1.1 100 Continue\r\n\r\n", "corrupt ReplyTooLarge"},
-        Case{"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", "3e8\r\n" + kilobyte + "\r\n", "corrupt ReplyTooLarge"},
+        Case{"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", "3e8\r\n" + kilobyte + "\r\n",
+             "corrupt ReplyTooLarge"},
         Case{"HTTP/1.1 200 OK\r\n\r\n", kilobyte, "corrupt ReplyTooLarge"}}) {
     Server server(endless(head, part));
     Client::Options options;
@@ -203,9 +224,10 @@ TEST(Failure, ABodyOfExactlyTheLimitIsAReply) {
 
 // Error lines are logged: nothing a person sends or gets may be in one.
 TEST(Failure, MessagesRepeatNothingOfRequestOrReply) {
-  for (const auto* bytes : {"secret\r\n\r\n", "HTTP/1.1 200 OK\r\nsecret\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: secret\r\n\r\n",
-                            "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nsecret",
-                            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nsecret\r\n"}) {
+  for (const auto* bytes :
+       {"secret\r\n\r\n", "HTTP/1.1 200 OK\r\nsecret\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: secret\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nsecret",
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nsecret\r\n"}) {
     Server server(once(bytes));
     Client client;
     Request request("POST", server.url("/secret?secret"));

@@ -47,16 +47,21 @@ TEST(Client, ServesSeveralLoopsAtOnce) {
       asio::io_context io(1);
       for (int i = 0; i < 8; ++i) {
         const auto path = "/" + std::to_string(thread) + "/" + std::to_string(i);
-        asio::co_spawn(io, [](Client& shared, std::string url, std::string expected, std::atomic<int>& count) -> asio::awaitable<void> {
-          const Request request("GET", std::move(url));
-          for (int n = 0; n < 25; ++n) {
-            std::stop_source stop;
-            const auto reply = co_await shared.send(request, stop.get_token());
-            if (reply && reply->body.bytes().starts_with(expected) && reply->body.size() == expected.size() + 10'000) {
-              ++count;
-            }
-          }
-        }(client, server.url(path), "GET " + path + " HTTP/1.1", right), asio::detached);
+        asio::co_spawn(
+            io,
+            [](Client& shared, std::string url, std::string expected,
+               std::atomic<int>& count) -> asio::awaitable<void> {
+              const Request request("GET", std::move(url));
+              for (int n = 0; n < 25; ++n) {
+                std::stop_source stop;
+                const auto reply = co_await shared.send(request, stop.get_token());
+                if (reply && reply->body.bytes().starts_with(expected) &&
+                    reply->body.size() == expected.size() + 10'000) {
+                  ++count;
+                }
+              }
+            }(client, server.url(path), "GET " + path + " HTTP/1.1", right),
+            asio::detached);
       }
       io.run();
     });

@@ -53,8 +53,8 @@ TEST(Url, OriginAndPlace) {
 
 // What a message repeats ends up in logs: a URL can hold a password or a signature.
 TEST(Url, RefusesWhatItCannotSendAndNeverRepeatsIt) {
-  for (const auto* url : {"", "ftp://secret", "http://", "http:///secret", "http://secret:pw@host/", "http://host/se cret",
-                          "http://host/\r\nsecret", "file:///secret", "secret"}) {
+  for (const auto* url : {"", "ftp://secret", "http://", "http:///secret", "http://secret:pw@host/",
+                          "http://host/se cret", "http://host/\r\nsecret", "file:///secret", "secret"}) {
     const auto origin = origin_of(url);
     ASSERT_FALSE(origin) << url;
     EXPECT_EQ(origin.error().code, "BadRequest");

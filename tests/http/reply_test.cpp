@@ -58,7 +58,8 @@ TEST(Reply, IsTheSameInSinglebytes) {
 
 // An interim reply's headers and status are not the reply's.
 TEST(Reply, IsNotAnInterimOne) {
-  Server server(always("HTTP/1.1 103 Early Hints\r\nLink: early\r\n\r\nHTTP/1.1 201 Created\r\nContent-Length: 2\r\n\r\nok"));
+  Server server(
+      always("HTTP/1.1 103 Early Hints\r\nLink: early\r\n\r\nHTTP/1.1 201 Created\r\nContent-Length: 2\r\n\r\nok"));
   Client client;
   const auto reply = get(client, server.url());
   ASSERT_TRUE(reply) << to_string(reply.error());
@@ -103,7 +104,8 @@ TEST(Reply, ToHeadHasALengthButNoBody) {
 // What to do about a redirect or an outage is the caller's to say: a signed request is for one host only.
 TEST(Reply, IsGivenWhateverItsStatus) {
   for (const int status : {302, 403, 500, 503}) {
-    Server server(always("HTTP/1.1 " + std::to_string(status) + " X\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n"));
+    Server server(always("HTTP/1.1 " + std::to_string(status) +
+                         " X\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n"));
     Client client;
     const auto reply = get(client, server.url());
     ASSERT_TRUE(reply) << to_string(reply.error());
@@ -142,7 +144,8 @@ TEST(Request, IsSentAsWritten) {
   Server server(echo_request);
   Client client;
   Request request("POST", server.url("/a/../b%2f?x=1&y"));
-  request.headers = {{"X-Amz-Target", "Kinesis_20131202.GetRecords"}, {"Empty", ""}, {"Content-Type", "application/x-amz-cbor-1.1"}};
+  request.headers = {
+      {"X-Amz-Target", "Kinesis_20131202.GetRecords"}, {"Empty", ""}, {"Content-Type", "application/x-amz-cbor-1.1"}};
   request.body = "body";
   EXPECT_EQ(text_of(run(send_one(client, request, {}))),
             "POST /a/../b%2f?x=1&y HTTP/1.1\r\nHost: " + server.place() +
@@ -190,7 +193,8 @@ TEST(Request, OfMegabytesIsSentWithoutAsking) {
 TEST(Request, ThatCannotBeSentIsRefusedAndNotRepeated) {
   Server server(always(ok("")));
   Client client;
-  const auto refused_with = [&](std::string name, std::string value, std::string method = "POST", std::string_view body = "") {
+  const auto refused_with = [&](std::string name, std::string value, std::string method = "POST",
+                                std::string_view body = "") {
     Request request(std::move(method), server.url("/?secret"));
     request.headers.emplace_back(std::move(name), std::move(value));
     request.body = body;
@@ -212,7 +216,7 @@ TEST(Request, ThatCannotBeSentIsRefusedAndNotRepeated) {
 Task<Reply> several(Client& client, const Request& request, int count) {
   Result<Reply> reply;
   for (int i = 0; i < count; ++i) {
-    reply = co_await client.send(request, {});
+    reply = co_await client.send(request, std::stop_token());
     if (!reply) {
       break;
     }
@@ -277,7 +281,7 @@ struct Crowd {
   }
   asio::awaitable<void> one(Client& client, std::string url, std::size_t index) {
     const Request request("GET", std::move(url));
-    auto reply = co_await client.send(request, {});
+    auto reply = co_await client.send(request, std::stop_token());
     replies[index] = std::move(reply);
   }
 };
@@ -310,7 +314,8 @@ TEST(Connections, RefuseACrowdBeyondTheirLimit) {
   const auto told = std::count_if(crowd.replies.begin(), crowd.replies.end(), [](const auto& reply) {
     return !reply && reply.error().code == "Overloaded" && reply.error().next == Next::retry;
   });
-  const auto served = std::count_if(crowd.replies.begin(), crowd.replies.end(), [](const auto& reply) { return reply.ok(); });
+  const auto served =
+      std::count_if(crowd.replies.begin(), crowd.replies.end(), [](const auto& reply) { return reply.ok(); });
   EXPECT_EQ(told, 20);
   EXPECT_EQ(served, 10);
 }

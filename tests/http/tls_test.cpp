@@ -30,9 +30,11 @@ class Certificate {
     X509_gmtime_adj(X509_getm_notAfter(certificate_), seconds_valid);
     X509_set_pubkey(certificate_, key_);
     auto* name = X509_get_subject_name(certificate_);
-    X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, reinterpret_cast<const unsigned char*>("weir test"), -1, -1, 0);
+    X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, reinterpret_cast<const unsigned char*>("weir test"), -1, -1,
+                               0);
     X509_set_issuer_name(certificate_, name);
-    for (const auto& [kind, value] : {std::pair{NID_subject_alt_name, alternative_name}, {NID_basic_constraints, "critical,CA:TRUE"}}) {
+    for (const auto& [kind, value] :
+         {std::pair{NID_subject_alt_name, alternative_name}, {NID_basic_constraints, "critical,CA:TRUE"}}) {
       auto* extension = X509V3_EXT_conf_nid(nullptr, nullptr, kind, value);
       X509_add_ext(certificate_, extension, -1);
       X509_EXTENSION_free(extension);
@@ -136,7 +138,8 @@ TEST(Tls, NamesAnUnreadableBundle) {
 
 // https against a plain endpoint, as with a local one: said as such.
 TEST(Tls, SaysWhenTheOtherSideSpeaksNone) {
-  Server server([](Peer& peer, int) -> asio::awaitable<void> { (void)co_await peer.send("HTTP/1.1 400 Bad Request\r\n\r\n"); });
+  Server server(
+      [](Peer& peer, int) -> asio::awaitable<void> { (void)co_await peer.send("HTTP/1.1 400 Bad Request\r\n\r\n"); });
   Client client;
   const auto reply = get(client, "https://" + server.place() + "/");
   ASSERT_FALSE(reply);

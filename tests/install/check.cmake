@@ -27,7 +27,7 @@ endforeach()
 # Moved, as a package's files are: no path of the build may be left in them.
 file(RENAME ${work}/root ${work}/moved)
 set(configure ${CMAKE_COMMAND} -G Ninja -S ${SOURCE} -DCMAKE_CXX_COMPILER=${COMPILER} -DCMAKE_PREFIX_PATH=${work}/moved)
-expect_success(${configure} -B ${work}/some "-DCOMPONENTS=stream")
+expect_success(${configure} -B ${work}/some -DCOMPONENTS=stream)
 expect_success(${CMAKE_COMMAND} --build ${work}/some)
 expect_success(${work}/some/foreign)
 if(NOT output STREQUAL "2001-01-10T18:20:00.000Z\n")
@@ -40,7 +40,7 @@ expect_success(${CMAKE_COMMAND} --build ${work}/all)
 expect_success(${work}/all/foreign)
 
 # A component that is none is refused by its name, with those there are.
-run(output ${configure} -B ${work}/none "-DCOMPONENTS=stream;nonsense")
+run(output ${configure} -B ${work}/none -DCOMPONENTS=nonsense)
 if(NOT code OR NOT output MATCHES "weir has no component \"nonsense\"; it has base")
   message(FATAL_ERROR "an unknown component was answered with:\n${output}")
 endif()

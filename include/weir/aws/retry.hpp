@@ -51,9 +51,9 @@ class RetryPolicy {
 
   /// What a call may be repeated after.
   enum class Kind : std::uint8_t {
-    read,         ///< as `Options::retry_reads` says
-    repeatable,   ///< everything that says `retry`
-    once,         ///< only what certainly did not take effect: a second split would split a child's shard
+    read,        ///< as `Options::retry_reads` says
+    repeatable,  ///< every error that says `retry`
+    once,        ///< only what cannot have taken effect: a second CreateStream would fail, though the first worked
   };
 
   explicit RetryPolicy(Options options = Options(), Random random = Random::from_machine());

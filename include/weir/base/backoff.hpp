@@ -9,9 +9,12 @@
 namespace weir {
 
 /// Waits between retries with full jitter: a uniform draw from [0, min(base * 2^n, max)). Never
-/// overflows and never exceeds `max`, however many failures there were.
+/// overflows and never exceeds `max` (a millisecond at least), however many failures there were.
 class Backoff {
  public:
+  /// However large the options: no wait is longer, and none of the sums overflow.
+  static constexpr std::chrono::milliseconds longest = std::chrono::hours(24);
+
   struct Options {
     std::chrono::milliseconds base{100};
     std::chrono::milliseconds max{20'000};

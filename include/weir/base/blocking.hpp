@@ -18,7 +18,7 @@ class Blocking {
   Blocking& operator=(const Blocking&) = delete;
 
   /// Runs `work` and resumes on the awaiting coroutine's executor. What `work` borrows must live in the
-  /// awaiting coroutine.
+  /// awaiting coroutine, whose loop must run until then. What it throws is thrown to that coroutine.
   Task<void> run(std::function<Result<void>()> work);
 
  private:

@@ -9,9 +9,10 @@
 
 namespace weir {
 
-/// Wakes coroutines: those waiting when `notify()` is called go on, each on its own executor. Any thread
-/// may call it. It remembers nothing: test the condition, wait, test again; a notification between the
-/// test and the wait is lost unless both happen on the notifier's thread or through `ticket()`.
+/// Wakes coroutines: those waiting when `notify()` is called go on, each on its own executor, which must be
+/// a loop of one thread. Any thread may notify. It must outlive those who wait; a loop that is destroyed with
+/// coroutines waiting is forgotten. It remembers nothing: test the condition, wait, test again; a notification between
+/// the test and the wait is lost unless both happen on the notifier's thread or through `ticket()`.
 class Signal {
  public:
   using Ticket = std::uint64_t;
