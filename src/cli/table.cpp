@@ -43,8 +43,7 @@ Result<JsonRow::Cell> cell_of(simdjson::ondemand::field field) {
     }
     cell.type = JsonRow::Cell::Type::text;
   } else if (type == json_type::array || type == json_type::object) {
-    auto raw = type == json_type::array ? value.get_array().raw_json() : value.get_object().raw_json();
-    if (raw.get(text) != simdjson::SUCCESS) {
+    if (simdjson::to_json_string(value).get(text) != simdjson::SUCCESS) {
       return bad();
     }
     cell.type = JsonRow::Cell::Type::other;
