@@ -14,6 +14,7 @@ namespace weir::cli {
 namespace {
 
 constexpr std::string_view common_group = "Common options";
+constexpr std::size_t columns = 79;
 
 void declare_common(CLI::App& app, CommonOptions& common) {
   const std::string group(common_group);
@@ -93,8 +94,18 @@ std::string left_side(const CLI::Option& option) {
   return text;
 }
 
+// Paragraphs are parted by an empty line; line ends within them mean nothing.
+void append_paragraphs(std::string& out, std::string text) {
+  for (std::size_t begin = 0; begin < text.size();) {
+    const auto end = std::min(text.find("\n\n", begin), text.size());
+    auto paragraph = text.substr(begin, end - begin);
+    std::replace(paragraph.begin(), paragraph.end(), '\n', ' ');
+    out += wrap(paragraph, columns, 0) + "\n\n";
+    begin = end + 2;
+  }
+}
+
 void append_options(std::string& out, const CLI::App& app, bool common) {
-  constexpr std::size_t columns = 79;
   constexpr std::size_t indent = 26;
   for (const auto* option : app.get_options()) {
     if ((option->get_group() == common_group) != common) {
@@ -139,8 +150,7 @@ std::string help_of(Command& command) {
   prepare(app, command, common);
   const auto words = command.words();
   auto out = fmt::format("weir {}: {}\n\nUsage: weir {} {} [options]\n\n", words.name, words.summary, words.name, words.usage);
-  out += words.details;
-  out += "\n\n";
+  append_paragraphs(out, words.details);
   append_options(out, app, false);
   out += fmt::format("\n{}:\n", common_group);
   append_options(out, app, true);

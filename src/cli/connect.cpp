@@ -26,7 +26,7 @@ Error explain(Error error, const Connection& connection, const std::string& stre
     error.message = fmt::format("there is no stream '{}' at {} (region {}); check the name, --region and --endpoint", stream,
                                 endpoint, connection.settings.region);
   } else if (error.http_status == 0 && error.next == Next::retry) {
-    error.message += connection.is_local ? fmt::format("; is `weir local` running at {}?", endpoint)
+    error.message += connection.is_local ? std::string("; `weir local` starts a local one")
                                          : fmt::format("; check --endpoint ({}), --region and the network", endpoint);
   }
   return error;

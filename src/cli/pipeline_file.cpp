@@ -76,8 +76,7 @@ Result<void> Answers::open() {
                                           pipeline.name(), printable(directory)));
   }
   WEIR_TRY(auto store, worker::open_store(file_.state, pipeline, log_));
-  boost::asio::io_context loop{1};
-  WEIR_TRY(const auto stored, run_on(loop, store->store().definition(pipeline.name())));
+  WEIR_TRY(const auto stored, run_on(loop_, store->store().definition(pipeline.name())));
   if (!stored) {
     return refused("NoState", fmt::format("the state in {} holds nothing of pipeline {}; run it first, or name the state with --state",
                                           printable(directory), pipeline.name()));
@@ -92,12 +91,11 @@ Result<void> Answers::open() {
 }
 
 Result<void> Answers::ask_store(const worker::Query& query, const EachLine& each) {
-  boost::asio::io_context loop{1};
   const worker::Lines lines = [&each](std::string_view text) -> Task<void> {
     auto handed = hand_out(text, each);
     co_return handed;
   };
-  return run_on(loop, worker::answer(store_->store(), *file_.pipeline, "kinesis:" + stream_name_of(file_.source.stream), query,
+  return run_on(loop_, worker::answer(store_->store(), *file_.pipeline, "kinesis:" + stream_name_of(file_.source.stream), query,
                                      lines));
 }
 

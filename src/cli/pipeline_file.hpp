@@ -1,5 +1,6 @@
 #pragma once
 
+#include <boost/asio/io_context.hpp>
 #include <functional>
 #include <memory>
 #include <string>
@@ -39,6 +40,8 @@ class Answers {
 
   const pipelines::FileDefinition& file_;
   const Log log_;
+  // Outlives the store, whose threads come back to it.
+  boost::asio::io_context loop_{1};
   std::unique_ptr<worker::OpenStore> store_;
 };
 
