@@ -293,6 +293,8 @@ std::string encode(const stream::ShardPosition& value) {
   put_text(out, value.after.text());
   out.push_back(value.ended ? 1 : 0);
   out.push_back(value.from_start ? 1 : 0);
+  put_time(out, value.arrival);
+  put_time(out, value.read_up_to);
   put_varint(out, value.parents.size());
   for (const auto& parent : value.parents) {
     put_text(out, parent);
@@ -306,6 +308,8 @@ std::optional<stream::ShardPosition> decode_shard(std::string_view bytes) {
   value.after = reader.sequence_number();
   value.ended = reader.flag();
   value.from_start = reader.flag();
+  value.arrival = reader.time();
+  value.read_up_to = reader.time();
   const auto parents = reader.varint();
   if (parents > parents_max) {
     reader.fail();

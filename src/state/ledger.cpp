@@ -24,20 +24,22 @@ bool is_well_formed(const stream::SequenceNumber& number) {
 
 const stream::ShardPosition* position_of(const stream::Positions& stored, const PositionChanges& changes,
                                          const stream::ShardId& shard) {
-  if (const auto at = stored.shards.find(shard); at != stored.shards.end()) {
-    return &at->second;
-  }
   for (const auto& [id, position] : changes.shards) {
     if (id == shard) {
       return &position;
     }
   }
-  return nullptr;
+  const auto at = stored.shards.find(shard);
+  return at != stored.shards.end() ? &at->second : nullptr;
 }
 
 stream::ShardPosition moved(stream::ShardPosition position, const ShardAdvance& advance) {
   position.after = advance.to;
   position.ended = advance.ended;
+  if (advance.from != advance.to) {
+    position.arrival = advance.arrival;
+  }
+  position.read_up_to = std::max(position.read_up_to, advance.read_up_to);
   return position;
 }
 
@@ -155,6 +157,14 @@ Result<std::optional<PositionChanges>> judge(const stream::Positions& stored, co
   }
   if (!some_continue && !(commit.rows.empty() && commit.dead_letters.empty())) {
     return bad_commit("rows and dead letters need the position they bring");
+  }
+  for (const auto& [shard, read_up_to] : commit.observed) {
+    const auto* at = position_of(stored, changes, shard);
+    if (at != nullptr && at->read_up_to < read_up_to) {
+      auto newer = *at;
+      newer.read_up_to = read_up_to;
+      put(changes, shard, std::move(newer));
+    }
   }
   for (const auto& gap : commit.gaps) {
     const auto same = [&gap](const auto& other) {

@@ -7,7 +7,7 @@
 #include <string_view>
 
 #include "weir/decode/json.hpp"
-#include "weir/pipeline/builder.hpp"
+#include "weir/pipeline/typed.hpp"
 #include "weir/worker/worker.hpp"
 
 namespace weir::scenario {
