@@ -32,6 +32,13 @@ stream::Shard shard_of(const api::Shard& listed) {
   return shard;
 }
 
+void say_starting(stream::Sink& sink, const stream::ShardId& shard) {
+  stream::ShardStatus status;
+  status.shard = shard;
+  status.state = stream::ShardState::starting;
+  sink.report(status);
+}
+
 }  // namespace
 
 // What the loops of one source have in common.
@@ -190,8 +197,17 @@ Task<void> StreamSource::Shared::discover(const stream::Positions& positions, st
   }
   if (!found.empty()) {
     WEIR_CO_CHECK(co_await sink.discovered(found));
-    shards.add(found);
   }
+  // Said before any of them is read, so that nobody takes the shards seen so far for all there are.
+  for (const auto& [shard, position] : found) {
+    say_starting(sink, shard);
+  }
+  if (!listed) {
+    for (const auto& shard : shards.unfinished()) {
+      say_starting(sink, shard);
+    }
+  }
+  shards.add(found);
   co_return Result<void>();
 }
 
@@ -269,11 +285,16 @@ Task<void> StreamSource::Shared::read_shard(const ShardReader::Context& context,
       co_return accepted;
     }
     if (ended) {
+      // Children first: were the parent to end alone, everything could look finished for a moment.
+      for (const auto& child : children) {
+        if (!shards.knows(child.first)) {
+          say_starting(sink, child.first);
+        }
+      }
       stream::ShardStatus status;
       status.shard = id;
       status.state = stream::ShardState::ended;
       sink.report(status);
-      // Children first: were the parent to end alone, everything could look finished for a moment.
       shards.add(children);
       shards.ended(id);
       co_return Result<void>();

@@ -8,6 +8,7 @@
 #include <boost/asio/io_context.hpp>
 #include <filesystem>
 #include <mutex>
+#include <thread>
 
 #include "tests/support/word_count.hpp"
 #include "weir/emulator/kinesis.hpp"
