@@ -39,7 +39,8 @@ if(WEIR_WARNINGS_ARE_ERRORS)
     # TSan warns on Asio's fences; GCC 12 reports false positives deep inside coroutine frames.
     target_compile_options(weir_flags INTERFACE -Wno-tsan -Wno-maybe-uninitialized -Wno-mismatched-new-delete)
   else()
-    target_compile_options(weir_flags INTERFACE -Werror=unused-result -Wno-sign-conversion)
+    target_compile_options(weir_flags INTERFACE -Werror=unused-result -Wno-sign-conversion
+                           -Wno-unused-lambda-capture)
   endif()
 endif()
 if(WEIR_SANITIZE)

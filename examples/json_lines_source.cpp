@@ -10,7 +10,7 @@
 #include <fstream>
 
 #include "weir/decode/json.hpp"
-#include "weir/pipeline/builder.hpp"
+#include "weir/pipeline/typed.hpp"
 #include "weir/worker/worker.hpp"
 
 namespace {

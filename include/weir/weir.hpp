@@ -7,6 +7,6 @@
 #include "weir/base/result.hpp"
 #include "weir/decode/json.hpp"
 #include "weir/kinesis/source.hpp"
-#include "weir/pipeline/builder.hpp"
+#include "weir/pipeline/typed.hpp"
 #include "weir/worker/query.hpp"
 #include "weir/worker/worker.hpp"

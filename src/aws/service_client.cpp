@@ -68,7 +68,7 @@ Task<http::Reply> ServiceClient::call(std::string_view operation, std::string_vi
       attempts.succeeded();
       co_return std::move(*reply);
     }
-    auto error = reply ? service_error(operation, *reply) : std::move(reply).error();
+    auto error = reply ? service_error(operation, *reply) : reply.error();
     erase_secrets(error, credentials);
     if (error.is_stopped() || stop.stop_requested()) {
       co_return stopped();

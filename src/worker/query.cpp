@@ -24,8 +24,8 @@ constexpr std::size_t answer_bytes = 64U * 1024;
 Task<void> answer_keys(state::Store& store, const pipelines::Pipeline& pipeline, const Query& query, const Lines& lines) {
   std::vector<std::string> row_keys;
   for (const auto& key : query.keys) {
-    WEIR_CO_TRY(auto row_key, pipeline.row_key(key));
-    row_keys.push_back(std::move(row_key));
+    WEIR_CO_TRY(auto candidates, pipeline.row_keys(key));
+    row_keys.insert(row_keys.end(), candidates.begin(), candidates.end());
   }
   WEIR_CO_TRY(auto rows, co_await store.get_many(pipeline.name(), row_keys));
   std::string out;

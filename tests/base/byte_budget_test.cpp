@@ -101,7 +101,7 @@ TEST(ByteBudget, HoldsAcrossThreads) {
     Random random(seed);
     for (int i = 0; i < 3000; ++i) {
       const auto bytes = 1 + random.below(500);
-      WEIR_CO_TRY(auto lease, co_await budget.acquire(bytes, {}));
+      WEIR_CO_TRY(auto lease, co_await budget.acquire(bytes, std::stop_token()));
       EXPECT_LE(held.fetch_add(bytes) + bytes, bytes_max);
       held.fetch_sub(bytes);
       lease.resize(bytes / 2);

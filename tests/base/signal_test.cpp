@@ -111,7 +111,7 @@ TEST(Signal, LosesNoWakeUpAcrossThreads) {
         if (turn.load() % 2 == self) {
           break;
         }
-        WEIR_CO_CHECK(co_await signal.wait(ticket, {}));
+        WEIR_CO_CHECK(co_await signal.wait(ticket, std::stop_token()));
       }
       ++turn;
       signal.notify();

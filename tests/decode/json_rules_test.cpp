@@ -124,7 +124,9 @@ RC_GTEST_PROP(JsonNumbers, EveryInt64ComesBackFromManySpellings, (std::int64_t v
   const auto text = std::to_string(value);
   RC_ASSERT(read<std::int64_t>(text) == value);
   RC_ASSERT(read<std::int64_t>(text + ".000") == value);
-  RC_ASSERT(value == 0 || read<std::int64_t>(text + "000e-3") == value);
+  if (value != 0) {
+    RC_ASSERT(read<std::int64_t>(text + "000e-3") == value);
+  }
 }
 
 // A lenient number parser lets two programs read one record differently.
@@ -345,7 +347,7 @@ RC_GTEST_PROP(JsonStructure, AgreesWithThePlainGrammar, ()) {
     json += c == '1' ? " " : "";
   }
   // A name where a value may stand is a string: say so to the plain grammar by accepting neither.
-  RC_PRE(tokens.find("[a") == std::string::npos && tokens.find(":a") == std::string::npos);
+  RC_PRE(tokens.find("[a") == std::string::npos && tokens.find(":a") == std::string::npos && tokens.find('a') != 0);
   Scratch scratch;
   const Padded padded(R"({"skip":)" + json + R"(,"origin":"JFK","delay":1})");
   const bool accepted = json_decoder<Flight>()(padded.view(), scratch).ok();

@@ -76,7 +76,8 @@ class ProcessorTest : public ::testing::Test {
 
   Counts rows() {
     Counts counts;
-    for (auto& row : *time.run(store.scan("words", "", "", 100))) {
+    const auto page = time.run(store.scan("words", "", "", 100));
+    for (const auto& row : *page) {
       counts[row.key] = row.value;
     }
     return counts;

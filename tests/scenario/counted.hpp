@@ -7,7 +7,7 @@
 #include <string_view>
 
 #include "weir/decode/json.hpp"
-#include "weir/pipeline/builder.hpp"
+#include "weir/pipeline/typed.hpp"
 #include "weir/worker/worker.hpp"
 
 namespace weir::scenario {
@@ -25,7 +25,9 @@ inline std::shared_ptr<const pipelines::Pipeline> counted_pipeline() {
       .keep("count", weir::count())
       .keep("sum", weir::sum(&Counted::number))
       .keep("least", weir::min(&Counted::number))
-      .keep("most", weir::max(&Counted::number));
+      .keep("most", weir::max(&Counted::number))
+      .build()
+      .value();
 }
 
 /// Commits so often that a kill at any moment falls into one, or between two.

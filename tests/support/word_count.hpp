@@ -39,7 +39,9 @@ class WordCount final : public pipelines::Pipeline {
   void print_json(std::string_view key, std::string_view row, std::string& out) const override {
     out.append("{\"key\":\"").append(key).append("\",\"count\":").append(row).append("}");
   }
-  Result<std::string> row_key(std::string_view text) const override { return std::string(text); }
+  Result<std::vector<std::string>> row_keys(std::string_view text) const override {
+    return std::vector<std::string>{std::string(text)};
+  }
 
  private:
   class Deltas final : public pipelines::Deltas {

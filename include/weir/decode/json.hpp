@@ -87,7 +87,7 @@ bool read_members(JsonCursor& cursor, T& object, List<D...> /*members*/, std::in
   if (step == JsonCursor::Step::failed) [[unlikely]] {
     return false;
   }
-  const auto present = [&]<class M>(M /*member*/, bool was_seen) {
+  [[maybe_unused]] const auto present = [&]<class M>(M /*member*/, bool was_seen) {
     using Type = std::remove_cvref_t<decltype(object.*M::pointer)>;
     if (was_seen || is_optional<Type>) {
       return true;

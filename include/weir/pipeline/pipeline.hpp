@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "weir/base/result.hpp"
 #include "weir/state/store.hpp"
 #include "weir/stream/record.hpp"
 
@@ -58,10 +59,14 @@ class Pipeline {
   virtual std::unique_ptr<Folder> make_folder() const = 0;
   /// The names of the aggregates, in order.
   virtual std::span<const std::string> aggregates() const noexcept = 0;
-  /// One JSON object of a stored row: {"key":"JFK","flights":12,"delay":3.5}; no line end.
+  /// One JSON object of a stored row: {"key":"JFK","flights":12,"delay":3.5}; no line end. A compound key is
+  /// an array; where there are several roll-ups, "by" names the row's fields. What cannot be told is the
+  /// word: "overflow", "corrupt".
   virtual void print_json(std::string_view key, std::string_view row, std::string& out) const = 0;
-  /// The row key(s) to look up for a key as a person types it.
-  virtual Result<std::string> row_key(std::string_view text) const = 0;
+  /// The keys of the rows that a key as a person types it may mean: a plain text is the string, and the
+  /// integer or boolean that it spells (which of them the records held is not known here); a JSON array
+  /// gives the parts of a compound key. One candidate or more, over all roll-ups.
+  virtual Result<std::vector<std::string>> row_keys(std::string_view text) const = 0;
 };
 
 /// Combines encoded rows of any pipeline: rows describe themselves. Lives as long as the program.

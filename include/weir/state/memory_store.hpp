@@ -1,0 +1,36 @@
+#pragma once
+
+#include <memory>
+
+#include "weir/state/store.hpp"
+
+namespace weir::state {
+
+/// A store in this process's memory: for tests, and for pipelines that say `state: memory`. Nothing
+/// survives it. Any thread may call it; each call is short and completes at once. `combiner` must outlive
+/// the store.
+class MemoryStore final : public Store {
+ public:
+  explicit MemoryStore(const Combiner& combiner);
+  ~MemoryStore() override;
+
+  Strength strength() const noexcept override { return Strength::atomic; }
+  Task<void> commit(const Commit& commit) override;
+  Task<stream::Positions> positions(std::string_view pipeline, std::string_view stream) override;
+  Task<std::optional<std::string>> definition(std::string_view pipeline) override;
+  Task<void> put_definition(std::string_view pipeline, std::string_view definition) override;
+  Task<std::vector<std::optional<std::string>>> get_many(std::string_view pipeline,
+                                                         std::span<const std::string> keys) override;
+  Task<std::vector<Row>> scan(std::string_view pipeline, std::string_view prefix, std::string_view after,
+                              std::size_t rows_max) override;
+  Task<std::vector<DeadLetter>> dead_letters(std::string_view pipeline, std::string_view stream,
+                                             const DeadLetter* after, std::size_t letters_max) override;
+  Task<std::uint64_t> dead_letter_count(std::string_view pipeline) override;
+  Task<void> sync() override;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace weir::state

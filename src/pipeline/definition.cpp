@@ -1,0 +1,113 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "pipeline/definition.hpp"
+#include "pipeline/json_text.hpp"
+#include "weir/pipeline/extract.hpp"
+
+namespace weir::pipelines {
+namespace {
+
+std::vector<std::string_view> lines_of(std::string_view text) {
+  std::vector<std::string_view> lines;
+  while (!text.empty()) {
+    const auto end = std::min(text.find('\n'), text.size());
+    lines.push_back(text.substr(0, end));
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  return lines;
+}
+
+constexpr std::string_view keep_word = "keep ";
+
+bool is_keep(std::string_view line) { return line.substr(0, keep_word.size()) == keep_word; }
+
+/// Of a `keep` line: the quoted name. Names hold no quotes.
+std::string_view name_in(std::string_view line) {
+  const auto rest = line.substr(std::min(keep_word.size() + 1, line.size()));
+  return rest.substr(0, rest.find('"'));
+}
+
+}  // namespace
+
+std::string definition_text(const Spec& spec) {
+  std::string text = fmt::format("decode {}\n", spec.decode);
+  if (spec.event_time.empty()) {
+    text.append("time arrival\n");
+  } else {
+    text.append("time ");
+    append_json_string(spec.event_time, text);
+    text.push_back('\n');
+  }
+  for (const auto& key : spec.keys) {
+    text.append("key");
+    for (const auto& field : key) {
+      text.push_back(' ');
+      append_json_string(field, text);
+    }
+    text.push_back('\n');
+  }
+  for (const auto& keep : spec.keeps) {
+    text.append(keep_word);
+    append_json_string(keep.name, text);
+    text.append(" ").append(to_string(keep.kind));
+    if (keep.kind != AggregateKind::count) {
+      text.push_back(' ');
+      append_json_string(keep.field, text);
+    }
+    text.push_back('\n');
+  }
+  return text;
+}
+
+Result<std::vector<std::string>> compare_definitions(std::string_view stored, std::string_view current) {
+  const auto before = lines_of(stored);
+  const auto now = lines_of(current);
+  const auto has = [](const std::vector<std::string_view>& lines, std::string_view line) {
+    return std::find(lines.begin(), lines.end(), line) != lines.end();
+  };
+  const auto other = [](std::string_view stored_line, std::string_view current_line) {
+    return refused("OtherDefinition",
+                   fmt::format("the state was made with {}, the pipeline says {}: use another state, or put it back",
+                               stored_line, current_line));
+  };
+  // Everything but the aggregates decides what earlier records did: it must be the same, in the same order.
+  std::vector<std::string_view> rest_before;
+  std::vector<std::string_view> rest_now;
+  std::copy_if(before.begin(), before.end(), std::back_inserter(rest_before), std::not_fn(is_keep));
+  std::copy_if(now.begin(), now.end(), std::back_inserter(rest_now), std::not_fn(is_keep));
+  for (std::size_t i = 0; i < std::max(rest_before.size(), rest_now.size()); ++i) {
+    const auto left = i < rest_before.size() ? rest_before[i] : "nothing more";
+    const auto right = i < rest_now.size() ? rest_now[i] : "nothing more";
+    if (left != right) {
+      return other(fmt::format("`{}`", left), fmt::format("`{}`", right));
+    }
+  }
+  for (const auto line : before) {
+    if (is_keep(line) && !has(now, line)) {
+      const auto renewed = std::find_if(now.begin(), now.end(), [line](std::string_view candidate) {
+        return is_keep(candidate) && name_in(candidate) == name_in(line);
+      });
+      return other(fmt::format("`{}`", line),
+                   renewed == now.end() ? std::string("nothing of it") : fmt::format("`{}`", *renewed));
+    }
+  }
+  std::vector<std::string> added;
+  for (const auto line : now) {
+    if (is_keep(line) && !has(before, line)) {
+      added.emplace_back(name_in(line));
+    }
+  }
+  return added;
+}
+
+bool is_name(std::string_view name) noexcept {
+  const auto plain = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+  };
+  return !name.empty() && name.size() <= name_bytes_max && plain(name.front()) &&
+         std::all_of(name.begin(), name.end(), [plain](char c) { return plain(c) || c == '-' || c == '.'; });
+}
+
+}  // namespace weir::pipelines

@@ -1,0 +1,140 @@
+#include "database.hpp"
+
+#include <fmt/format.h>
+#include <rocksdb/cache.h>
+#include <rocksdb/env.h>
+#include <rocksdb/filter_policy.h>
+#include <rocksdb/merge_operator.h>
+#include <rocksdb/slice_transform.h>
+#include <rocksdb/table.h>
+
+#include <cstdarg>
+#include <cstdio>
+
+#include "directory.hpp"
+
+namespace weir::state {
+namespace {
+
+std::string_view view(const rocksdb::Slice& slice) { return {slice.data(), slice.size()}; }
+
+class RowMerge final : public rocksdb::MergeOperator {
+ public:
+  explicit RowMerge(const Combiner& combiner) : combiner_(combiner) {}
+  const char* Name() const override { return "weir.rows"; }
+
+  bool FullMergeV2(const MergeOperationInput& in, MergeOperationOutput* out) const override {
+    // Not always empty, whatever the interface says: an iterator hands over the row before.
+    auto& row = out->new_value;
+    row.clear();
+    if (in.existing_value != nullptr) {
+      row.assign(in.existing_value->data(), in.existing_value->size());
+    }
+    for (const auto& delta : in.operand_list) {
+      combiner_.combine(row, view(delta));
+    }
+    return true;
+  }
+
+  // A delta is itself a row, so two of them become one.
+  bool PartialMerge(const rocksdb::Slice& /*key*/, const rocksdb::Slice& left, const rocksdb::Slice& right,
+                    std::string* row, rocksdb::Logger* /*log*/) const override {
+    row->assign(left.data(), left.size());
+    combiner_.combine(*row, view(right));
+    return true;
+  }
+
+ private:
+  const Combiner& combiner_;
+};
+
+// RocksDB's own words, where they are about trouble. It may hand over long texts; a line is enough.
+class Words final : public rocksdb::Logger {
+ public:
+  explicit Words(Log log) : rocksdb::Logger(rocksdb::InfoLogLevel::ERROR_LEVEL), log_(std::move(log)) {}
+  using rocksdb::Logger::Logv;
+  void Logv(const char* format, std::va_list arguments) override {
+    if (!log_) {
+      return;
+    }
+    char line[512];
+    const int size = std::vsnprintf(line, sizeof line, format, arguments);
+    if (size > 0) {
+      log_(LogLevel::warning, std::string_view(line, std::min(static_cast<std::size_t>(size), sizeof line - 1)));
+    }
+  }
+
+ private:
+  Log log_;
+};
+
+rocksdb::Options rocks_options(const RocksStore::Options& options, bool exists, rocksdb::Env* env) {
+  rocksdb::Options rocks;
+  rocks.create_if_missing = !exists;
+  rocks.env = env == nullptr ? rocksdb::Env::Default() : env;
+  rocks.merge_operator = std::make_shared<RowMerge>(*options.combiner);
+  rocks.info_log = std::make_shared<Words>(options.log);
+  rocks.stats_dump_period_sec = 0;
+  rocks.stats_persist_period_sec = 0;
+
+  // The log is cut off at the first damaged record: what a power cut leaves. Rows and positions rewind together.
+  rocks.wal_recovery_mode = rocksdb::WALRecoveryMode::kPointInTimeRecovery;
+  rocks.avoid_flush_during_shutdown = true;
+  // A store that failed is opened again (RocksStore); RocksDB mends nothing behind its back.
+  rocks.max_bgerror_resume_count = 0;
+
+  // One writer at a time, whose keys are sorted: each insertion begins where the last one ended.
+  rocks.write_buffer_size = options.write_buffer_bytes;
+  rocks.max_write_buffer_number = 2;
+  rocks.allow_concurrent_memtable_write = false;
+  rocks.memtable_insert_with_hint_prefix_extractor.reset(rocksdb::NewFixedPrefixTransform(5));
+  rocks.max_background_jobs = 2;
+  rocks.level_compaction_dynamic_level_bytes = true;
+  rocks.compression = rocksdb::kNoCompression;
+  rocks.bottommost_compression = rocksdb::kLZ4Compression;
+
+  // Bounded memory, however many keys: indexes and filters live in the cache, few files stay open.
+  rocks.max_open_files = 256;
+  rocksdb::BlockBasedTableOptions table;
+  table.block_cache = rocksdb::NewLRUCache(options.block_cache_bytes_max, 2);
+  table.cache_index_and_filter_blocks = true;
+  table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
+  table.format_version = 5;
+  rocks.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
+  return rocks;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<rocksdb::DB>> open_database(const RocksStore::Options& options, bool exists, rocksdb::Env* env) {
+  rocksdb::DB* opened = nullptr;
+  const auto status = rocksdb::DB::Open(rocks_options(options, exists, env), options.path, &opened);
+  std::unique_ptr<rocksdb::DB> database(opened);
+  if (status.ok()) {
+    return database;
+  }
+  if (status.IsPathNotFound()) {  // a file that the manifest names
+    return state_corrupt(options.path, status.ToString());
+  }
+  return to_error(status, options.path);
+}
+
+Error to_error(const rocksdb::Status& status, const std::string& path) {
+  if (status.IsNoSpace()) {
+    return {
+        Next::retry, "DiskFull",
+        fmt::format("the disk that holds {} is full; free some space, nothing was lost ({})", path, status.ToString())};
+  }
+  if (status.IsCorruption()) {
+    return state_corrupt(path, status.ToString());
+  }
+  if (status.IsIOError() || status.IsBusy() || status.IsTimedOut() || status.IsTryAgain() || status.IsIncomplete() ||
+      status.IsShutdownInProgress()) {
+    return {Next::retry, "StateUnavailable",
+            fmt::format("the state in {} cannot be read or written at the moment ({}); check the disk", path,
+                        status.ToString())};
+  }
+  return state_unusable(path, status.ToString());
+}
+
+}  // namespace weir::state

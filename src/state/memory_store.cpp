@@ -1,0 +1,156 @@
+#include "weir/state/memory_store.hpp"
+
+#include <map>
+#include <mutex>
+#include <set>
+#include <tuple>
+
+#include "ledger.hpp"
+
+namespace weir::state {
+namespace {
+
+// The order of dead letters: an event's place in its stream.
+struct LetterBefore {
+  bool operator()(const DeadLetter& left, const DeadLetter& right) const {
+    return std::tie(left.shard, left.sequence_number, left.unpacked, left.sub) <
+           std::tie(right.shard, right.sequence_number, right.unpacked, right.sub);
+  }
+};
+
+struct StreamState {
+  stream::Positions positions;
+  std::set<DeadLetter, LetterBefore> dead_letters;
+};
+
+struct PipelineState {
+  std::optional<std::string> definition;
+  std::map<std::string, std::string, std::less<>> rows;
+  std::map<std::string, StreamState, std::less<>> streams;
+};
+
+}  // namespace
+
+struct MemoryStore::State {
+  explicit State(const Combiner& row_combiner) : combiner(row_combiner) {}
+
+  const PipelineState* find(std::string_view pipeline) const {
+    const auto at = pipelines.find(pipeline);
+    return at == pipelines.end() ? nullptr : &at->second;
+  }
+  const StreamState* find(std::string_view pipeline, std::string_view stream) const {
+    const auto* owner = find(pipeline);
+    if (owner == nullptr) {
+      return nullptr;
+    }
+    const auto at = owner->streams.find(stream);
+    return at == owner->streams.end() ? nullptr : &at->second;
+  }
+
+  const Combiner& combiner;
+  std::mutex mutex;
+  std::map<std::string, PipelineState, std::less<>> pipelines;
+};
+
+MemoryStore::MemoryStore(const Combiner& combiner) : state_(std::make_unique<State>(combiner)) {}
+MemoryStore::~MemoryStore() = default;
+
+Task<void> MemoryStore::commit(const Commit& commit) {
+  const std::scoped_lock lock(state_->mutex);
+  static const stream::Positions nothing;
+  const auto* known = state_->find(commit.pipeline, commit.stream);
+  WEIR_CO_TRY(auto changes, judge(known == nullptr ? nothing : known->positions, commit));
+  if (!changes) {
+    co_return Result<void>();
+  }
+  auto& pipeline = state_->pipelines[commit.pipeline];
+  auto& stream = pipeline.streams[commit.stream];
+  enter(commit, *std::move(changes), stream.positions);
+  for (const auto& change : commit.rows) {
+    auto at = pipeline.rows.lower_bound(change.key);
+    if (at == pipeline.rows.end() || at->first != change.key) {
+      at = pipeline.rows.emplace_hint(at, change.key, std::string());
+    }
+    state_->combiner.combine(at->second, change.delta);
+  }
+  for (const auto& letter : commit.dead_letters) {
+    stream.dead_letters.erase(letter);
+    stream.dead_letters.insert(letter);
+  }
+  co_return Result<void>();
+}
+
+Task<stream::Positions> MemoryStore::positions(std::string_view pipeline, std::string_view stream) {
+  const std::scoped_lock lock(state_->mutex);
+  const auto* known = state_->find(pipeline, stream);
+  co_return known == nullptr ? stream::Positions() : known->positions;
+}
+
+Task<std::optional<std::string>> MemoryStore::definition(std::string_view pipeline) {
+  const std::scoped_lock lock(state_->mutex);
+  const auto* known = state_->find(pipeline);
+  co_return known == nullptr ? std::optional<std::string>() : known->definition;
+}
+
+Task<void> MemoryStore::put_definition(std::string_view pipeline, std::string_view definition) {
+  WEIR_CO_CHECK(check_name(pipeline));
+  const std::scoped_lock lock(state_->mutex);
+  state_->pipelines[std::string(pipeline)].definition = std::string(definition);
+  co_return Result<void>();
+}
+
+Task<std::vector<std::optional<std::string>>> MemoryStore::get_many(std::string_view pipeline,
+                                                                    std::span<const std::string> keys) {
+  const std::scoped_lock lock(state_->mutex);
+  std::vector<std::optional<std::string>> values(keys.size());
+  if (const auto* known = state_->find(pipeline); known != nullptr) {
+    for (std::size_t i = 0; i < keys.size(); ++i) {
+      if (const auto at = known->rows.find(keys[i]); at != known->rows.end()) {
+        values[i] = at->second;
+      }
+    }
+  }
+  co_return values;
+}
+
+Task<std::vector<Row>> MemoryStore::scan(std::string_view pipeline, std::string_view prefix, std::string_view after,
+                                         std::size_t rows_max) {
+  const std::scoped_lock lock(state_->mutex);
+  std::vector<Row> rows;
+  if (const auto* known = state_->find(pipeline); known != nullptr) {
+    // An empty `after` starts at the first row; a row with an empty key is that first row.
+    auto at = after.empty() || after < prefix ? known->rows.lower_bound(prefix) : known->rows.upper_bound(after);
+    for (; at != known->rows.end() && rows.size() < rows_max && at->first.starts_with(prefix); ++at) {
+      rows.push_back(Row{at->first, at->second});
+    }
+  }
+  co_return rows;
+}
+
+Task<std::vector<DeadLetter>> MemoryStore::dead_letters(std::string_view pipeline, std::string_view stream,
+                                                        const DeadLetter* after, std::size_t letters_max) {
+  const std::scoped_lock lock(state_->mutex);
+  std::vector<DeadLetter> letters;
+  if (const auto* known = state_->find(pipeline, stream); known != nullptr) {
+    auto at = after == nullptr ? known->dead_letters.begin() : known->dead_letters.upper_bound(*after);
+    for (; at != known->dead_letters.end() && letters.size() < letters_max; ++at) {
+      letters.push_back(*at);
+    }
+  }
+  co_return letters;
+}
+
+Task<std::uint64_t> MemoryStore::dead_letter_count(std::string_view pipeline) {
+  const std::scoped_lock lock(state_->mutex);
+  std::uint64_t count = 0;
+  if (const auto* known = state_->find(pipeline); known != nullptr) {
+    for (const auto& [name, stream] : known->streams) {
+      count += stream.dead_letters.size();
+    }
+  }
+  co_return count;
+}
+
+Task<void> MemoryStore::sync() { co_return Result<void>(); }
+
+}  // namespace weir::state

@@ -1,0 +1,212 @@
+// The writing half of the RocksDB store.
+
+#include <fmt/format.h>
+
+#include <unordered_set>
+
+#include "database.hpp"
+#include "rocks_core.hpp"
+
+namespace weir::state {
+namespace {
+
+// Small commits add up to little; this bounds what opening reads and a checkpoint deletes.
+constexpr std::uint32_t journal_entries_max = 256;
+
+}  // namespace
+
+Result<void> RocksStore::Core::commit(const Commit& commit) {
+  const std::scoped_lock lock(commit_mutex_);
+  WEIR_CHECK(mend());
+  static const stream::Positions nothing;
+  const auto* pipeline = known_.find(commit.pipeline);
+  const auto* stream = known_.find(commit.pipeline, commit.stream);
+  WEIR_TRY(auto changes, judge(stream == nullptr ? nothing : stream->positions, commit));
+  if (!changes) {
+    return commit.sync ? sync_log() : Result<void>();
+  }
+
+  const auto pipeline_number = pipeline == nullptr ? known_.next_pipeline : pipeline->number;
+  const auto stream_number = stream != nullptr ? stream->number : pipeline == nullptr ? 0 : pipeline->next_stream;
+  rocksdb::WriteBatch batch;
+  add_rows(pipeline_number, commit, batch);
+  WEIR_TRY(const std::uint64_t new_letters, add_dead_letters(pipeline_number, stream_number, commit, batch));
+  const auto letters = (pipeline == nullptr ? 0 : pipeline->dead_letters) + new_letters;
+  if (new_letters > 0) {
+    batch.Put(layout::dead_letter_count_key(pipeline_number), layout::encode_count(letters));
+  }
+  for (const auto& [shard, position] : changes->shards) {
+    batch.Put(layout::shard_key(pipeline_number, stream_number, shard), layout::encode(position));
+  }
+  auto gaps = static_cast<std::uint32_t>(stream == nullptr ? 0 : stream->positions.gaps.size());
+  for (const auto& gap : changes->gaps) {
+    batch.Put(layout::gap_key(pipeline_number, stream_number, gaps++), layout::encode(gap));
+  }
+  if (pipeline == nullptr) {
+    batch.Put(layout::pipeline_key(commit.pipeline), layout::encode(layout::PipelineValue{pipeline_number, {}}));
+  }
+  if (stream == nullptr || changes->stream) {
+    const layout::StreamValue value{stream_number, changes->stream ? commit.identity : std::nullopt,
+                                    changes->stream ? commit.start : std::nullopt};
+    batch.Put(layout::stream_key(pipeline_number, commit.stream), layout::encode(value));
+  }
+
+  const bool first_said = stream == nullptr || changes->stream || !changes->gaps.empty() || !commit.discovered.empty();
+  WEIR_CHECK(write(batch, commit.sync || first_said));
+
+  const std::unique_lock state_lock(state_mutex_);
+  auto& known_pipeline = known_.pipelines[commit.pipeline];
+  if (pipeline == nullptr) {
+    known_pipeline.number = known_.next_pipeline++;
+  }
+  known_pipeline.dead_letters = letters;
+  auto& known_stream = known_pipeline.streams[commit.stream];
+  if (stream == nullptr) {
+    known_stream.number = known_pipeline.next_stream++;
+  }
+  enter(commit, *std::move(changes), known_stream.positions);
+  return {};
+}
+
+// The rows are pending before the batch is written: should that fail, they are read back with all else.
+void RocksStore::Core::add_rows(Number pipeline, const Commit& commit, rocksdb::WriteBatch& batch) {
+  if (commit.rows.empty()) {
+    return;
+  }
+  auto entry = layout::begin_journal_entry();
+  auto key = layout::rows_prefix(pipeline);
+  const auto prefix_bytes = key.size();
+  std::size_t entry_bytes = 0;
+  for (const auto& change : commit.rows) {
+    entry_bytes += prefix_bytes + change.key.size() + change.delta.size() + 4;
+  }
+  entry.reserve(entry_bytes);
+  for (const auto& change : commit.rows) {
+    key.resize(prefix_bytes);
+    key.append(change.key);
+    pending_.add(key, change.delta);
+    layout::append_change(entry, key, change.delta);
+  }
+  journal_bytes_ += entry.size();
+  if (pending_.bytes() > options_.pending_bytes_max || journal_bytes_ > options_.journal_bytes_max ||
+      journal_entries_ == journal_entries_max) {
+    add_checkpoint(batch);
+    return;
+  }
+  batch.Put(layout::journal_key(journal_entries_), entry);
+  ++journal_entries_;
+}
+
+void RocksStore::Core::add_checkpoint(rocksdb::WriteBatch& batch) {
+  // In the order of the keys: the write buffer is filled from left to right, which halves an insertion's cost.
+  for (const auto* row : pending_.sorted()) {
+    batch.Merge(row->first, row->second);
+  }
+  for (std::uint32_t i = 0; i < journal_entries_; ++i) {
+    batch.Delete(layout::journal_key(i));
+  }
+  pending_.clear();
+  journal_entries_ = 0;
+  journal_bytes_ = 0;
+}
+
+Result<void> RocksStore::Core::checkpoint() {
+  if (pending_.empty()) {
+    return {};
+  }
+  rocksdb::WriteBatch batch;
+  add_checkpoint(batch);
+  return write(batch, false);
+}
+
+Result<std::uint64_t> RocksStore::Core::add_dead_letters(Number pipeline, Number stream, const Commit& commit,
+                                                         rocksdb::WriteBatch& batch) {
+  // Counted when new. Within its shard a record comes once, so this reads almost always nothing (the filter).
+  std::uint64_t count = 0;
+  std::unordered_set<std::string> in_batch;
+  std::string stored;
+  for (const auto& letter : commit.dead_letters) {
+    auto key = layout::dead_letter_key(pipeline, stream, letter);
+    batch.Put(key, layout::encode(letter));
+    const auto status = database_->Get(rocksdb::ReadOptions(), key, &stored);
+    if (!status.ok() && !status.IsNotFound()) {
+      broken_ = true;
+      return to_error(status, options_.path);
+    }
+    count += in_batch.insert(std::move(key)).second && status.IsNotFound() ? 1 : 0;
+  }
+  return count;
+}
+
+Result<void> RocksStore::Core::put_definition(std::string_view pipeline, std::string_view definition) {
+  WEIR_CHECK(check_name(pipeline));
+  const std::scoped_lock lock(commit_mutex_);
+  WEIR_CHECK(mend());
+  const auto* known = known_.find(pipeline);
+  const auto number = known == nullptr ? known_.next_pipeline : known->number;
+  rocksdb::WriteBatch batch;
+  batch.Put(layout::pipeline_key(pipeline), layout::encode(layout::PipelineValue{number, std::string(definition)}));
+  WEIR_CHECK(write(batch, true));
+  const std::unique_lock state_lock(state_mutex_);
+  auto& entered = known_.pipelines[std::string(pipeline)];
+  if (known == nullptr) {
+    entered.number = known_.next_pipeline++;
+  }
+  entered.definition = std::string(definition);
+  return {};
+}
+
+Result<void> RocksStore::Core::sync() {
+  const std::scoped_lock lock(commit_mutex_);
+  WEIR_CHECK(mend());
+  return sync_log();
+}
+
+Result<void> RocksStore::Core::sync_log() {
+  if (!unsynced_) {
+    return {};
+  }
+  if (const auto status = database_->SyncWAL(); !status.ok()) {
+    broken_ = true;
+    return to_error(status, options_.path);
+  }
+  unsynced_ = false;
+  synced_at_ = options_.clock->elapsed();
+  return {};
+}
+
+Result<void> RocksStore::Core::write(rocksdb::WriteBatch& batch, bool sync) {
+  const auto now = options_.clock->elapsed();
+  rocksdb::WriteOptions how;
+  how.sync = sync || now - synced_at_ >= options_.sync_interval;
+  if (const auto status = database_->Write(how, &batch); !status.ok()) {
+    broken_ = true;
+    return to_error(status, options_.path);
+  }
+  unsynced_ = !how.sync;
+  if (how.sync) {
+    synced_at_ = now;
+  }
+  return {};
+}
+
+Result<void> RocksStore::Core::mend_if_broken() {
+  if (!broken_) {
+    return {};
+  }
+  const std::scoped_lock lock(commit_mutex_);
+  return mend();
+}
+
+Result<void> RocksStore::Core::mend() {
+  if (!broken_) {
+    return {};
+  }
+  const std::unique_lock state_lock(state_mutex_);
+  database_.reset();
+  WEIR_CHECK(open_database_and_load());
+  broken_ = false;
+  return {};
+}
+
+}  // namespace weir::state

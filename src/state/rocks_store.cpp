@@ -1,0 +1,83 @@
+#include "weir/state/rocks_store.hpp"
+
+#include "rocks_core.hpp"
+#include "rocks_store_env.hpp"
+
+namespace weir::state {
+namespace {
+
+// Runs what blocks on the pool. `work` lives in the caller's coroutine.
+template <class T, class Work>
+Task<T> on_pool(Blocking& pool, Work& work) {
+  Result<T> result;
+  std::function<Result<void>()> job = [&work, &result]() -> Result<void> {
+    result = work();
+    return {};
+  };
+  WEIR_CO_CHECK(co_await pool.run(std::move(job)));
+  co_return result;
+}
+
+}  // namespace
+
+RocksStore::RocksStore(std::unique_ptr<Core> core) : core_(std::move(core)) {}
+RocksStore::~RocksStore() = default;
+
+Result<std::unique_ptr<RocksStore>> RocksStore::open(Options options) {
+  return open_rocks_store(std::move(options), nullptr);
+}
+
+Result<std::unique_ptr<RocksStore>> open_rocks_store(RocksStore::Options options, rocksdb::Env* env) {
+  WEIR_TRY(auto core, RocksStore::Core::open(std::move(options), env));
+  return std::make_unique<RocksStore>(std::move(core));
+}
+
+Task<void> RocksStore::commit(const Commit& commit) {
+  auto work = [this, &commit] { return core_->commit(commit); };
+  co_return co_await on_pool<void>(core_->blocking(), work);
+}
+
+Task<stream::Positions> RocksStore::positions(std::string_view pipeline, std::string_view stream) {
+  auto work = [=, this] { return core_->positions(pipeline, stream); };
+  co_return co_await on_pool<stream::Positions>(core_->blocking(), work);
+}
+
+Task<std::optional<std::string>> RocksStore::definition(std::string_view pipeline) {
+  auto work = [=, this] { return core_->definition(pipeline); };
+  co_return co_await on_pool<std::optional<std::string>>(core_->blocking(), work);
+}
+
+Task<void> RocksStore::put_definition(std::string_view pipeline, std::string_view definition) {
+  auto work = [=, this] { return core_->put_definition(pipeline, definition); };
+  co_return co_await on_pool<void>(core_->blocking(), work);
+}
+
+Task<std::vector<std::optional<std::string>>> RocksStore::get_many(std::string_view pipeline,
+                                                                   std::span<const std::string> keys) {
+  auto work = [=, this] { return core_->get_many(pipeline, keys); };
+  co_return co_await on_pool<std::vector<std::optional<std::string>>>(core_->blocking(), work);
+}
+
+Task<std::vector<Row>> RocksStore::scan(std::string_view pipeline, std::string_view prefix, std::string_view after,
+                                        std::size_t rows_max) {
+  auto work = [=, this] { return core_->scan(pipeline, prefix, after, rows_max); };
+  co_return co_await on_pool<std::vector<Row>>(core_->blocking(), work);
+}
+
+Task<std::vector<DeadLetter>> RocksStore::dead_letters(std::string_view pipeline, std::string_view stream,
+                                                       const DeadLetter* after, std::size_t letters_max) {
+  auto work = [=, this] { return core_->dead_letters(pipeline, stream, after, letters_max); };
+  co_return co_await on_pool<std::vector<DeadLetter>>(core_->blocking(), work);
+}
+
+Task<std::uint64_t> RocksStore::dead_letter_count(std::string_view pipeline) {
+  auto work = [=, this] { return core_->dead_letter_count(pipeline); };
+  co_return co_await on_pool<std::uint64_t>(core_->blocking(), work);
+}
+
+Task<void> RocksStore::sync() {
+  auto work = [this] { return core_->sync(); };
+  co_return co_await on_pool<void>(core_->blocking(), work);
+}
+
+}  // namespace weir::state

@@ -1,0 +1,127 @@
+#include "state/directory.hpp"
+
+#include <cstdlib>
+#include <fstream>
+
+#include "support.hpp"
+#include "weir/state/rocks_store.hpp"
+
+namespace weir::state {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::Test;
+
+class StateDirectory : public Test {
+ protected:
+  Result<std::unique_ptr<RocksStore>> open(const fs::path& path) {
+    return RocksStore::open(RocksStore::Options(path.native(), decimal_sum(), blocking_));
+  }
+  // A refusal with this code, whose sentence names the directory; and it left no claim behind.
+  void expect_refused(const fs::path& path, std::string_view code, Next next = Next::refused) {
+    const auto result = open(path);
+    ASSERT_FALSE(result.ok());
+    EXPECT_EQ(result.error().code, code);
+    EXPECT_EQ(result.error().next, next);
+    EXPECT_NE(result.error().message.find(path.native()), std::string::npos) << result.error().message;
+  }
+  static void write(const fs::path& path, std::string_view text) { std::ofstream(path) << text; }
+  static std::size_t entries(const fs::path& path) {
+    return static_cast<std::size_t>(std::distance(fs::directory_iterator(path), fs::directory_iterator()));
+  }
+
+  Scratch scratch_;
+  Blocking blocking_{0};
+};
+
+TEST_F(StateDirectory, IsMadeWithItsParents) {
+  const auto path = scratch_ / "a/b/state";
+  ASSERT_TRUE(open(path).ok());
+  EXPECT_TRUE(fs::exists(path / "WEIR"));
+  ASSERT_TRUE(open(path).ok()) << "and opened again";
+}
+
+// Two writers would each think that the positions are theirs.
+TEST_F(StateDirectory, IsHeldByOneStoreAtATime) {
+  const auto path = scratch_ / "state";
+  auto first = open(path);
+  ASSERT_TRUE(first.ok());
+  expect_refused(path, "StateInUse");
+  ASSERT_TRUE(Draft().discover("a").advance("a", "", "1").row("k", "1").into(**first).ok()) << "the first goes on";
+  first->reset();
+  auto second = open(path);
+  ASSERT_TRUE(second.ok());
+  EXPECT_EQ(row_of(**second, "k"), "1");
+}
+
+// The lock is one that other processes see, and it ends with its holder.
+TEST_F(StateDirectory, IsHeldAgainstOtherProcesses) {
+  const auto path = scratch_ / "state";
+  const auto attempt = "flock --nonblock '" + (path / "WEIR").native() + "' true";
+  auto store = open(path);
+  ASSERT_TRUE(store.ok());
+  EXPECT_NE(std::system(attempt.c_str()), 0);
+  store->reset();
+  EXPECT_EQ(std::system(attempt.c_str()), 0);
+}
+
+// Somebody's documents, or another program's database: neither is written to.
+TEST_F(StateDirectory, OfSomethingElseIsLeftAlone) {
+  const auto documents = scratch_ / "documents";
+  fs::create_directory(documents);
+  write(documents / "letter.txt", "dear");
+  expect_refused(documents, "StateForeign");
+  EXPECT_EQ(entries(documents), 1U);
+
+  const auto database = scratch_ / "database";
+  fs::create_directory(database);
+  write(database / "CURRENT", "MANIFEST-000001\n");
+  expect_refused(database, "StateForeign");
+  EXPECT_EQ(entries(database), 1U);
+
+  const auto named_alike = scratch_ / "alike";
+  fs::create_directory(named_alike);
+  write(named_alike / "WEIR", "a river in Devon");
+  expect_refused(named_alike, "StateForeign");
+  EXPECT_EQ(entries(named_alike), 1U);
+}
+
+TEST_F(StateDirectory, OfAnotherVersionIsRefused) {
+  const auto path = scratch_ / "state";
+  fs::create_directory(path);
+  write(path / "WEIR", "weir state, version 2\n");
+  expect_refused(path, "StateVersion");
+  EXPECT_EQ(entries(path), 1U);
+}
+
+// A crash between making the directory and marking it.
+TEST_F(StateDirectory, IsTakenOverWhenItsMakingWasInterrupted) {
+  const auto path = scratch_ / "state";
+  fs::create_directory(path);
+  write(path / "WEIR.new", "weir st");
+  ASSERT_TRUE(open(path).ok());
+}
+
+// Permission bits do not bind root, so the things in the way are of the wrong kind.
+TEST_F(StateDirectory, ThatCannotBeUsedIsRefused) {
+  write(scratch_ / "file", "text");
+  expect_refused(scratch_ / "file", "StateUnusable");
+  expect_refused(scratch_ / "file/below", "StateUnusable");
+  fs::create_directories(scratch_ / "state/WEIR");
+  expect_refused(scratch_ / "state", "StateUnusable");
+  expect_refused(scratch_ / std::string(300, 'x'), "StateUnusable");
+  fs::create_symlink(scratch_ / "nowhere/at/all", scratch_ / "link");
+  expect_refused(scratch_ / "link", "StateUnusable");
+  expect_refused("", "StateUnusable");
+}
+
+// Without CURRENT a database looks like none; a new one in its place would forget everything in silence.
+TEST_F(StateDirectory, WithAPartOfADatabaseIsDamagedNotEmpty) {
+  const auto path = scratch_ / "state";
+  ASSERT_TRUE(open(path).ok());
+  fs::remove(path / "CURRENT");
+  expect_refused(path, "StateCorrupt", Next::corrupt);
+}
+
+}  // namespace
+}  // namespace weir::state
