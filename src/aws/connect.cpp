@@ -14,4 +14,9 @@ std::unique_ptr<KinesisClient> KinesisClient::connect(const Settings& settings, 
   return std::make_unique<KinesisClient>(settings, std::move(transport), clock, std::move(options));
 }
 
+Result<std::unique_ptr<KinesisClient>> KinesisClient::connect(const SettingsOptions& where, Options options) {
+  WEIR_TRY(const auto settings, resolve_settings(where));
+  return connect(settings, system_clock(), std::move(options));
+}
+
 }  // namespace weir::aws

@@ -89,6 +89,8 @@ Result<api::StreamSummary> decode_stream_summary(std::string_view body) {
         summary.open_shard_count = read_count(reader);
       } else if (is(key, "ConsumerCount")) {
         summary.consumer_count = read_count(reader);
+      } else if (is(key, "MaxRecordSizeInKiB")) {
+        summary.record_bytes_max = std::size_t{read_count(reader)} * 1024;
       } else {
         return false;
       }

@@ -1,13 +1,14 @@
 #include "weir/base/blocking.hpp"
 
+#include <atomic>
 #include <boost/asio/associated_executor.hpp>
 #include <boost/asio/async_result.hpp>
-#include <boost/asio/dispatch.hpp>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/thread_pool.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <exception>
+#include <memory>
 
 namespace weir {
 
@@ -35,14 +36,23 @@ Task<void> Blocking::run(std::function<Result<void>()> work) {
   // Pointers, not references: async_initiate copies what it is given into the coroutine.
   auto initiate = [pool = &pool_->pool, job = &work, out = &result, error = &thrown](auto handler) {
     auto home = asio::get_associated_executor(handler);
-    asio::post(*pool, [handler = std::move(handler), guard = asio::make_work_guard(home), job, out, error]() mutable {
+    auto guard = asio::make_work_guard(home);
+    asio::post(*pool, [handler = std::move(handler), home, guard = std::move(guard), job, out, error]() mutable {
       try {
         *out = (*job)();
       } catch (...) {
         *error = std::current_exception();  // on this thread it would end the program
       }
-      auto executor = guard.get_executor();
-      asio::post(executor, std::move(handler));
+      // Once the handler has run, the loop may end and be gone, while this thread is still on its way out of
+      // `post`: so the guard goes along, and the loop waits those few instructions until this thread is out.
+      auto left = std::make_shared<std::atomic_flag>();
+      asio::post(home, [handler = std::move(handler), guard = std::move(guard), left]() mutable {
+        left->wait(false);
+        guard.reset();
+        std::move(handler)();
+      });
+      left->test_and_set();
+      left->notify_one();
     });
   };
   co_await asio::async_initiate<const asio::use_awaitable_t<>, void()>(std::move(initiate), asio::use_awaitable);

@@ -1,8 +1,8 @@
 #include "weir/base/clock.hpp"
 
-#include <fmt/chrono.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <boost/asio/post.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -70,9 +70,17 @@ Clock& system_clock() {
 }
 
 std::string to_string(Timestamp time) {
-  const auto seconds = std::chrono::floor<std::chrono::seconds>(time);
-  return fmt::format("{:%Y-%m-%dT%H:%M:%S}.{:03d}Z", fmt::gmtime(std::chrono::system_clock::to_time_t(seconds)),
-                     (time - seconds).count());
+  // The years 0 to 9999, which is what RFC 3339 can say. Not by way of system_clock::to_time_t, whose
+  // nanoseconds overflow after 2262.
+  constexpr Timestamp first = std::chrono::sys_days(std::chrono::year(0) / 1 / 1);
+  constexpr Timestamp end = std::chrono::sys_days(std::chrono::year(10'000) / 1 / 1);
+  time = std::clamp(time, first, end - std::chrono::milliseconds(1));
+  const auto day = std::chrono::floor<std::chrono::days>(time);
+  const std::chrono::year_month_day date(day);
+  const std::chrono::hh_mm_ss clock(time - day);
+  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z", static_cast<int>(date.year()),
+                     static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()), clock.hours().count(),
+                     clock.minutes().count(), clock.seconds().count(), clock.subseconds().count());
 }
 
 Result<Timestamp> parse_rfc3339(std::string_view text) {

@@ -226,6 +226,7 @@ Result<api::StreamSummary> Core::describe(const api::StreamRef& ref) {
   summary.created = stream->created;
   summary.retention_hours = static_cast<std::uint32_t>(stream->retention.count());
   summary.open_shard_count = stream->open_count();
+  summary.record_bytes_max = stream->record_bytes_max;
   summary.service_time = std::chrono::floor<std::chrono::seconds>(now);
   return summary;
 }

@@ -67,6 +67,7 @@ void write_summary(wire::Writer& writer, const api::StreamSummary& summary) {
   writer.text("EncryptionType", "NONE");
   writer.unsigned_integer("OpenShardCount", summary.open_shard_count);
   writer.unsigned_integer("ConsumerCount", summary.consumer_count);
+  writer.unsigned_integer("MaxRecordSizeInKiB", summary.record_bytes_max / 1024);
   writer.end_map();
   writer.end_map();
 }

@@ -232,6 +232,9 @@ void Processor::fail(const stream::Batch& batch, const stream::RawRecord& record
   letter.code = std::move(code);
   letter.reason = std::move(reason);
   letter.payload = record.data;
+  if (context_.on_dead_letter) {
+    context_.on_dead_letter(letter);
+  }
   filling_->dead_letter_bytes += letter.payload.size() + sizeof(letter);
   filling_->dead_letters.push_back(std::move(letter));
 }

@@ -147,6 +147,8 @@ void JsonWriter::number(double value) {
     char digits[64];
     const auto end = std::to_chars(digits, digits + sizeof digits, value, std::chars_format::scientific).ptr;
     out_.append(digits, end);
+  } else if (value == 0 && std::signbit(value)) {
+    out_.append("-0.0");  // "-0" reads as an integer, which has no negative zero
   } else if (std::isfinite(value)) {
     append_number(out_, value);
   } else {

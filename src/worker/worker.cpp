@@ -78,6 +78,7 @@ class Run {
       context.on_gap = options_.on_gap;
       context.seed = random_();
       context.log = options_.log;
+      context.on_dead_letter = options_.on_dead_letter;
       context.copy_dead_letters = options_.copy_dead_letters;
       loop->processor = std::make_unique<process::Processor>(std::move(context), positions_);
     }
@@ -259,9 +260,12 @@ Result<void> validate(const Options& options) {
 
 }  // namespace
 
-Result<Report> run(stream::Source& source, const std::shared_ptr<const pipelines::Pipeline>& pipeline,
-                   const Options& options) {
+Result<Report> run(stream::Source& source, const Result<pipelines::PipelinePtr>& built, const Options& options) {
   WEIR_CHECK(validate(options));
+  if (!built) {
+    return built.error();
+  }
+  const auto& pipeline = *built;
   std::unique_ptr<OpenStore> own;
   if (options.store == nullptr) {
     WEIR_TRY(own, open_store(options.state, *pipeline, options.log));

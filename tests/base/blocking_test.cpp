@@ -64,6 +64,15 @@ TEST(Blocking, HandsBackWhatIsThrown) {
   }
 }
 
+// A loop often ends with its last piece of work. The pool's thread, still on its way out of that work, must
+// not touch the loop, which is gone.
+TEST(Blocking, LetsGoOfALoopThatEndsWithTheWork) {
+  Blocking blocking(2);
+  for (int i = 0; i < 3000; ++i) {
+    ASSERT_TRUE(run(run_work(blocking, []() -> Result<void> { return {}; })).ok());
+  }
+}
+
 // Several loops share one pool; every piece of work is run once and its own loop goes on.
 TEST(Blocking, ServesSeveralLoops) {
   Blocking blocking(2);

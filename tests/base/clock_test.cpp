@@ -82,6 +82,13 @@ TEST(Timestamp, PrintsRfc3339) {
   EXPECT_EQ(to_string(at(-1)), "1969-12-31T23:59:59.999Z");
 }
 
+// A time out of a damaged or hostile reply is printed too; it must not overflow on the way.
+TEST(Timestamp, PrintsTheFarthestMoments) {
+  EXPECT_EQ(to_string(at(253'402'300'799'999)), "9999-12-31T23:59:59.999Z");
+  EXPECT_EQ(to_string(Timestamp::max()), "9999-12-31T23:59:59.999Z");
+  EXPECT_EQ(to_string(Timestamp::min()), "0000-01-01T00:00:00.000Z");
+}
+
 TEST(Timestamp, ReadsRfc3339) {
   const std::pair<const char*, std::int64_t> examples[] = {{"1970-01-01T00:00:00Z", 0},
                                                            {"2018-12-17T22:10:50.987Z", 1545084650987},

@@ -25,7 +25,9 @@ inline std::shared_ptr<const pipelines::Pipeline> counted_pipeline() {
       .keep("count", weir::count())
       .keep("sum", weir::sum(&Counted::number))
       .keep("least", weir::min(&Counted::number))
-      .keep("most", weir::max(&Counted::number));
+      .keep("most", weir::max(&Counted::number))
+      .build()
+      .value();
 }
 
 /// Commits so often that a kill at any moment falls into one, or between two.

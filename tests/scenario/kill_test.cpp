@@ -4,6 +4,9 @@
 #include <spawn.h>
 #include <sys/wait.h>
 
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/io_context.hpp>
 #include <condition_variable>
 #include <filesystem>
 #include <map>
@@ -165,9 +168,9 @@ ByWord expected(emulator::Kinesis& kinesis, std::uint64_t& records, std::uint64_
 }
 
 Task<void> read_all(state::Store& store, const pipelines::Pipeline& pipeline, ByWord& totals) {
-  Query all;
+  worker::Query all;
   std::string text;
-  Lines keep = [&text](std::string_view lines) -> Task<void> {
+  worker::Lines keep = [&text](std::string_view lines) -> Task<void> {
     text.append(lines);
     co_return Result<void>();
   };

@@ -4,6 +4,7 @@
 #include <rapidcheck/gtest.h>
 
 #include <charconv>
+#include <cmath>
 #include <limits>
 
 #include "weir/wire/document.hpp"
@@ -101,6 +102,13 @@ TEST(JsonWriter, WritesLargeDoublesAsDoubles) {
     EXPECT_NE(json.find('e'), std::string::npos) << json;
     EXPECT_EQ(Document::parse_json(json)->root().number(), value);
   }
+}
+
+// The sign decides divisions and comparisons done later with what is read back.
+TEST(JsonWriter, KeepsTheSignOfZero) {
+  const auto json = written([](JsonWriter& writer) { writer.number(-0.0); });
+  const auto number = Document::parse_json(json)->root().number();
+  EXPECT_TRUE(number == 0.0 && std::signbit(*number)) << json;
 }
 
 TEST(JsonWriter, WritesNullForWhatIsNoNumber) {

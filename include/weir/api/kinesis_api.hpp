@@ -47,6 +47,8 @@ struct StreamSummary {
   std::uint32_t retention_hours = 24;
   std::uint32_t open_shard_count = 0;
   std::uint32_t consumer_count = 0;
+  /// What the stream takes, data and key together (`MaxRecordSizeInKiB`); 0: the endpoint does not say.
+  std::size_t record_bytes_max = 0;
   /// The service's clock when it answered (the reply's Date, whole seconds rounded down).
   Timestamp service_time{};
 };

@@ -30,6 +30,9 @@ class KinesisClient final : public api::KinesisApi {
   /// With an HTTP client of its own. Nothing is sent before the first call. `clock` must outlive it.
   static std::unique_ptr<KinesisClient> connect(const Settings& settings, Clock& clock, Options options = Options());
 
+  /// The same, with settings looked up as the AWS CLI does (see `resolve_settings`) and the machine's clock.
+  static Result<std::unique_ptr<KinesisClient>> connect(const SettingsOptions& where, Options options = Options());
+
   /// Over any transport.
   KinesisClient(const Settings& settings, Transport transport, Clock& clock, Options options = Options());
 

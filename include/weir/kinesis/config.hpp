@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "weir/api/kinesis_api.hpp"
 #include "weir/base/clock.hpp"
@@ -54,9 +55,17 @@ struct ReaderConfig {
 /// The same, with how to decode: what `Source<T>` is made of.
 template <class T>
 struct Config : ReaderConfig {
+  Config() = default;
+  Config(api::KinesisApi& kinesis_client, std::string stream, std::function<Result<T>(std::string_view)> decoder)
+      : decode(std::move(decoder)) {
+    client = &kinesis_client;
+    stream_name = std::move(stream);
+  }
+
   /// Any callable bytes -> Result<T>; json_decoder<T>() is the ready one. Required.
   std::function<Result<T>(std::string_view)> decode;
-  /// A record did not decode. It is skipped by the typed reader, and kept as a dead letter by a pipeline.
+  /// A record did not decode (or, in a pipeline, could not be taken for another reason). The typed reader
+  /// skips it; a pipeline keeps it as a dead letter.
   std::function<void(std::string_view raw, std::string_view shard_id, std::string_view sequence_number, const Error&)>
       on_decode_error;
 };

@@ -180,7 +180,7 @@ inline constexpr std::string_view decoder_name<decode::BytesDecoder> = "bytes";
 
 /// Says what to keep of records that decode to a T; converts to a pipeline where a host takes one. Fields
 /// are member pointers or callables of `const T&`, pure and safe to call from several threads: what a record
-/// does must depend on the record alone. One that throws stops the run at that record.
+/// does must depend on the record alone. A record at which one throws becomes a dead letter.
 ///
 ///     const auto departures = weir::pipeline<Flight>("departures")
 ///                                 .key(&Flight::origin)

@@ -49,6 +49,7 @@ class Processor final : public stream::Sink {
     std::chrono::milliseconds observe_interval{60'000};
     std::uint64_t seed = 0;
     Log log;
+    std::function<void(const state::DeadLetter&)> on_dead_letter;
     /// Called before the dead letters of a commit are stored; a failure with `retry` is tried again.
     std::function<Task<void>(std::span<const state::DeadLetter>, std::stop_token)> copy_dead_letters;
   };

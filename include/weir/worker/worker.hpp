@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <span>
 #include <stop_token>
@@ -11,7 +12,9 @@
 
 #include "weir/base/clock.hpp"
 #include "weir/base/log.hpp"
+#include "weir/kinesis/source.hpp"
 #include "weir/pipeline/pipeline.hpp"
+#include "weir/pipeline/typed.hpp"
 #include "weir/process/board.hpp"
 #include "weir/process/processor.hpp"
 #include "weir/state/store.hpp"
@@ -45,6 +48,8 @@ struct Options {
   /// Called every `watch_interval` on a loop's thread, to show progress.
   std::function<void(const process::Board&)> watch;
   std::chrono::milliseconds watch_interval{250};
+  /// Hears of each dead letter when it is made, on its loop's thread; before it is committed.
+  std::function<void(const state::DeadLetter&)> on_dead_letter;
   /// Copies dead letters elsewhere before they are stored with the state; at least once each.
   std::function<Task<void>(std::span<const state::DeadLetter>, std::stop_token)> copy_dead_letters;
 
@@ -64,8 +69,28 @@ struct Report {
 /// folds, commits, follows the source's shards, drains on stop. Blocks the calling thread, which is one of
 /// its loops. Fails with `refused` and a sentence before the first read when the stream is missing, is
 /// another than the stored positions', or the state belongs to another definition or process.
-Result<Report> run(stream::Source& source, const std::shared_ptr<const pipelines::Pipeline>& pipeline,
-                   const Options& options);
+/// Takes a PipelineBuilder as it is; a pipeline that could not be built is refused likewise.
+Result<Report> run(stream::Source& source, const Result<pipelines::PipelinePtr>& pipeline,
+                   const Options& options = Options());
+
+/// The same for a typed source: the pipeline decodes with the source's decoder, and the source's
+/// `on_decode_error` hears of each record that becomes a dead letter.
+template <class T>
+Result<Report> run(kinesis::Source<T>& source, pipelines::PipelineBuilder<T> pipeline, Options options = Options()) {
+  const auto& config = source.config();
+  // The ready decoder is known by name in the pipeline's definition, and works in place.
+  if (config.decode.template target<decode::JsonDecoder<T>>() != nullptr) {
+    pipeline.decode(*config.decode.template target<decode::JsonDecoder<T>>());
+  } else {
+    pipeline.decode(config.decode);
+  }
+  if (config.on_decode_error && !options.on_dead_letter) {
+    options.on_dead_letter = [told = config.on_decode_error](const state::DeadLetter& letter) {
+      told(letter.payload, letter.shard, letter.sequence_number.text(), corrupt(letter.code, letter.reason));
+    };
+  }
+  return run(static_cast<stream::Source&>(source), pipeline.build(), options);
+}
 
 /// Opens the store that `state` names (see Options) for `pipeline`. `threads` run its blocking work.
 class OpenStore {

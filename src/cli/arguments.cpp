@@ -1,0 +1,197 @@
+#include "cli/arguments.hpp"
+
+#include <fmt/format.h>
+
+#include <CLI/App.hpp>
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
+#include <algorithm>
+#include <charconv>
+
+#include "cli/text.hpp"
+
+namespace weir::cli {
+namespace {
+
+constexpr std::string_view common_group = "Common options";
+constexpr std::size_t columns = 79;
+
+void declare_common(CLI::App& app, CommonOptions& common) {
+  const std::string group(common_group);
+  app.add_option("--endpoint", common.endpoint, "where to send requests (AWS_ENDPOINT_URL_KINESIS, AWS_ENDPOINT_URL)")
+      ->type_name("URL")
+      ->group(group);
+  app.add_option("--region", common.region, "the AWS region (AWS_REGION, AWS_DEFAULT_REGION)")->type_name("NAME")->group(group);
+  app.add_option("--profile", common.profile, "the profile of the AWS configuration files (AWS_PROFILE)")
+      ->type_name("NAME")
+      ->group(group);
+  app.add_flag("-v,--verbose", common.verbosity, "say what happens; twice: say every retry")->group(group);
+  app.add_flag("-q,--quiet", common.quiet, "say nothing but errors")->group(group);
+  // Seen before parsing; declared for the list in the help.
+  app.add_flag_function("-h,--help", [](std::int64_t /*count*/) {}, "print this help")->group(group);
+}
+
+void prepare(CLI::App& app, Command& command, CommonOptions& common) {
+  app.set_help_flag();
+  // Said in our words, after parsing.
+  app.allow_extras();
+  // A list is declared with a policy of its own; for the rest the last one counts, as in other commands.
+  app.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
+  command.declare(app);
+  declare_common(app, common);
+}
+
+std::vector<std::string> option_names(const CLI::App& app) {
+  std::vector<std::string> names;
+  for (const auto* option : app.get_options()) {
+    for (const auto& name : option->get_lnames()) {
+      names.push_back("--" + name);
+    }
+  }
+  return names;
+}
+
+std::optional<Error> extra_argument(const CLI::App& app) {
+  const auto extras = app.remaining();
+  if (extras.empty()) {
+    return {};
+  }
+  const auto option = std::find_if(extras.begin(), extras.end(),
+                                   [](const std::string& text) { return text.size() > 1 && text.starts_with('-'); });
+  if (option == extras.end()) {
+    return misuse(fmt::format("there is one argument too many: '{}'", printable(extras.front())));
+  }
+  const auto name = option->substr(0, option->find('='));
+  return misuse(fmt::format("there is no option '{}'{}", printable(name), did_you_mean(name, option_names(app))));
+}
+
+// CLI11 says "--port: ..." where a check refuses, and its own words elsewhere.
+Error sentence_of(const CLI::ParseError& error) {
+  const std::string text = error.what();
+  if (dynamic_cast<const CLI::ArgumentMismatch*>(&error) != nullptr) {
+    return misuse(fmt::format("{}: a value is missing", text.substr(0, text.find(':'))));
+  }
+  if (dynamic_cast<const CLI::RequiredError*>(&error) != nullptr) {
+    return misuse(fmt::format("{} is missing", text.substr(0, text.find(' '))));
+  }
+  return misuse(text);
+}
+
+std::string left_side(const CLI::Option& option) {
+  std::string text;
+  if (option.get_positional()) {
+    text = option.get_name(true);
+  }
+  for (const auto& name : option.get_snames()) {
+    text += "-" + name;
+  }
+  for (const auto& name : option.get_lnames()) {
+    text += (text.empty() ? "--" : ", --") + name;
+  }
+  if (!option.get_positional() && !option.get_type_name().empty() && option.get_items_expected_max() > 0) {
+    text += " " + option.get_type_name();
+  }
+  return text;
+}
+
+// Paragraphs are parted by an empty line; line ends within them mean nothing.
+void append_paragraphs(std::string& out, std::string text) {
+  for (std::size_t begin = 0; begin < text.size();) {
+    const auto end = std::min(text.find("\n\n", begin), text.size());
+    auto paragraph = text.substr(begin, end - begin);
+    std::replace(paragraph.begin(), paragraph.end(), '\n', ' ');
+    out += wrap(paragraph, columns, 0) + "\n\n";
+    begin = end + 2;
+  }
+}
+
+void append_options(std::string& out, const CLI::App& app, bool common) {
+  constexpr std::size_t indent = 26;
+  for (const auto* option : app.get_options()) {
+    if ((option->get_group() == common_group) != common) {
+      continue;
+    }
+    auto left = "  " + left_side(*option);
+    if (width_of(left) + 2 > indent) {
+      out += left + "\n";
+      left.clear();
+    }
+    out += left + std::string(indent - width_of(left), ' ') + wrap(option->get_description(), columns, indent) + "\n";
+  }
+}
+
+}  // namespace
+
+Result<void> parse_arguments(Command& command, const std::vector<std::string>& arguments, CommonOptions& common) {
+  CLI::App app;
+  prepare(app, command, common);
+  std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());  // as CLI11 wants them
+  try {
+    app.parse(std::move(reversed));
+  } catch (const CLI::ParseError& error) {
+    // A misspelt option explains more than what it seems to lack.
+    if (auto extra = extra_argument(app)) {
+      return *extra;
+    }
+    return sentence_of(error);
+  }
+  if (auto extra = extra_argument(app)) {
+    return *extra;
+  }
+  if (common.quiet && common.verbosity > 0) {
+    return misuse("--quiet and --verbose exclude each other");
+  }
+  return {};
+}
+
+std::string help_of(Command& command) {
+  CommonOptions common;
+  CLI::App app;
+  prepare(app, command, common);
+  const auto words = command.words();
+  auto out = fmt::format("weir {}: {}\n\nUsage: weir {} {} [options]\n\n", words.name, words.summary, words.name, words.usage);
+  append_paragraphs(out, words.details);
+  append_options(out, app, false);
+  out += fmt::format("\n{}:\n", common_group);
+  append_options(out, app, true);
+  out += "\nExample:\n";
+  std::string_view example = words.example;
+  while (!example.empty()) {
+    const auto line = example.substr(0, std::min(example.find('\n'), example.size()));
+    example.remove_prefix(std::min(line.size() + 1, example.size()));
+    out += fmt::format("  {}\n", line);
+  }
+  return out;
+}
+
+std::string overview() {
+  std::string out =
+      "weir: exact aggregates of Amazon Kinesis Data Streams\n\n"
+      "Usage: weir COMMAND [arguments]\n\n";
+  for (const auto& command : all_commands()) {
+    const auto words = command->words();
+    out += fmt::format("  {:<12}{}\n", words.name, words.summary);
+  }
+  out +=
+      "\nweir COMMAND --help says more, with an example; weir --version prints the version.\n"
+      "Exit status: 0 done, 1 failed, 2 the arguments or a file of yours is wrong.\n"
+      "Data goes to standard output, words to standard error. NO_COLOR turns colours off.\n\n"
+      "Example:\n"
+      "  weir local --streams flights:4 &\n"
+      "  weir put flights flights.jsonl --endpoint http://127.0.0.1:4567\n";
+  return out;
+}
+
+void require_whole_number(CLI::Option& option, std::uint64_t least, std::uint64_t most) {
+  option.check([least, most](const std::string& text) {
+    std::uint64_t value = 0;
+    const auto* end = text.data() + text.size();
+    const auto [stop, code] = std::from_chars(text.data(), end, value);
+    if (code == std::errc() && stop == end && value >= least && value <= most) {
+      return std::string();
+    }
+    return fmt::format("found '{}', expected a whole number from {} to {}", printable(text), least, most);
+  });
+}
+
+}  // namespace weir::cli

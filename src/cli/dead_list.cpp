@@ -1,0 +1,69 @@
+// weir dead list: the records that a pipeline could not take.
+#include <fmt/format.h>
+
+#include <CLI/App.hpp>
+
+#include "cli/command.hpp"
+#include "cli/pipeline_file.hpp"
+#include "cli/table.hpp"
+#include "cli/text.hpp"
+
+namespace weir::cli {
+namespace {
+
+class DeadList final : public Command {
+ public:
+  Words words() const override {
+    return {"dead list", "list the records that a pipeline could not take", "FILE.yaml",
+            "A record that can't be decoded or counted is kept with the state as a dead letter,\n"
+            "whole, before reading goes on. Lists where each came from, when it arrived, and why\n"
+            "it failed: two lines for each, or with --json one object to a line.\n\n"
+            "Asks the worker that runs on the state; without one, opens the state itself.",
+            "weir dead list flights.yaml\n"
+            "weir dead list flights.yaml --json | wc -l"};
+  }
+
+  void declare(CLI::App& app) override {
+    app.add_option("FILE", file_, "the pipeline file")->required();
+    app.add_option("--state", state_, "the state directory, instead of the file's")->type_name("DIR");
+    app.add_flag("--json", json_, "one JSON object to a line");
+  }
+
+  Result<void> run(Context& context) override {
+    WEIR_TRY(const auto file, load_pipeline(file_, state_));
+    Answers answers(file, context.log);
+    worker::Query query;
+    query.type = worker::Query::Type::dead_letters;
+    std::uint64_t letters = 0;
+    WEIR_CHECK(answers.ask(query, [&](std::string_view line) -> Result<void> {
+      ++letters;
+      return json_ ? context.console.print(std::string(line) + "\n") : print(context.console, line);
+    }));
+    WEIR_CHECK(context.console.flush());
+    context.console.note(counted(letters, "dead letter"));
+    return {};
+  }
+
+ private:
+  // An event id alone fills a line: sequence numbers have 56 digits.
+  static Result<void> print(Console& console, std::string_view line) {
+    WEIR_TRY(const auto row, JsonRow::parse(line));
+    const auto text = [&](std::string_view name) {
+      const auto* cell = row.find(name);
+      return cell == nullptr ? std::string() : printable(cell->value);
+    };
+    const auto bytes = text("bytes");
+    return console.print(fmt::format("{}\n  {}  {}{}  {}\n", text("event_id"), text("arrival"), console.paint_out(Ink::red, text("code")),
+                                     bytes.empty() ? "" : fmt::format("  {} bytes", with_commas(bytes)), text("reason")));
+  }
+
+  std::string file_;
+  std::string state_;
+  bool json_ = false;
+};
+
+}  // namespace
+
+std::unique_ptr<Command> dead_list_command() { return std::make_unique<DeadList>(); }
+
+}  // namespace weir::cli

@@ -1,0 +1,102 @@
+#include "cli/pipeline_file.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <system_error>
+
+#include "cli/run_on.hpp"
+#include "cli/text.hpp"
+
+namespace weir::cli {
+namespace {
+
+Result<void> hand_out(std::string_view lines, const Answers::EachLine& each) {
+  while (!lines.empty()) {
+    const auto end = std::min(lines.find('\n'), lines.size());
+    WEIR_CHECK(each(lines.substr(0, end)));
+    lines.remove_prefix(std::min(end + 1, lines.size()));
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<pipelines::FileDefinition> load_pipeline(const std::string& path, const std::string& state) {
+  auto file = pipelines::load_file(path);
+  if (!file) {
+    return as_misuse(std::move(file).error());
+  }
+  if (!state.empty()) {
+    file->state = state;
+  }
+  return file;
+}
+
+FileSettings settings_of(const pipelines::FileSource& source) {
+  FileSettings settings;
+  settings.endpoint = source.endpoint;
+  settings.region = source.region;
+  settings.profile = source.profile;
+  return settings;
+}
+
+// arn:aws:kinesis:<region>:<account>:stream/<name>
+std::string stream_name_of(std::string_view stream) {
+  const auto slash = stream.starts_with("arn:") ? stream.find('/') : std::string_view::npos;
+  return std::string(slash == std::string_view::npos ? stream : stream.substr(slash + 1));
+}
+
+Answers::~Answers() = default;
+
+Result<void> Answers::ask(const worker::Query& query, const EachLine& each) {
+  if (store_ == nullptr) {
+    const auto directory = worker::state_directory(file_.state, *file_.pipeline);
+    if (directory.empty()) {
+      return refused("NoState", "the state of this pipeline is kept in memory while `weir run` runs, and can't be asked; "
+                                "give it a directory with `state:` or --state");
+    }
+    auto answered = worker::ask(directory, *file_.pipeline, query, [&](std::string_view lines) { return hand_out(lines, each); });
+    if (answered || answered.error().code != "NoWorker") {
+      return answered;
+    }
+    WEIR_CHECK(open());
+  }
+  return ask_store(query, each);
+}
+
+Result<void> Answers::open() {
+  const auto& pipeline = *file_.pipeline;
+  const auto directory = worker::state_directory(file_.state, pipeline);
+  // Opening makes a directory where there is none; a question must not.
+  std::error_code code;
+  if (!std::filesystem::exists(directory, code)) {
+    return refused("NoState", fmt::format("there is no state of pipeline {} in {}; run it first, or name the state with --state",
+                                          pipeline.name(), printable(directory)));
+  }
+  WEIR_TRY(auto store, worker::open_store(file_.state, pipeline, log_));
+  WEIR_TRY(const auto stored, run_on(loop_, store->store().definition(pipeline.name())));
+  if (!stored) {
+    return refused("NoState", fmt::format("the state in {} holds nothing of pipeline {}; run it first, or name the state with --state",
+                                          printable(directory), pipeline.name()));
+  }
+  if (*stored != pipeline.definition()) {
+    return refused("DefinitionChanged",
+                   fmt::format("the state in {} was made by another definition of pipeline {}.\n  stored: {}\n  now:    {}",
+                               printable(directory), pipeline.name(), *stored, pipeline.definition()));
+  }
+  store_ = std::move(store);
+  return {};
+}
+
+Result<void> Answers::ask_store(const worker::Query& query, const EachLine& each) {
+  const worker::Lines lines = [&each](std::string_view text) -> Task<void> {
+    auto handed = hand_out(text, each);
+    co_return handed;
+  };
+  return run_on(loop_, worker::answer(store_->store(), *file_.pipeline, "kinesis:" + stream_name_of(file_.source.stream), query,
+                                     lines));
+}
+
+}  // namespace weir::cli

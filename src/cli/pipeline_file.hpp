@@ -1,0 +1,48 @@
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "cli/command.hpp"
+#include "cli/connect.hpp"
+#include "weir/pipeline/file.hpp"
+#include "weir/worker/query.hpp"
+#include "weir/worker/worker.hpp"
+
+namespace weir::cli {
+
+/// Reads a pipeline file; its mistakes are misuses. `state`, where not empty, takes the place of the file's.
+Result<pipelines::FileDefinition> load_pipeline(const std::string& path, const std::string& state);
+
+/// Where the file says its stream is.
+FileSettings settings_of(const pipelines::FileSource& source);
+/// The name of a stream given by name or ARN.
+std::string stream_name_of(std::string_view stream);
+
+/// Answers questions about a pipeline's state: the worker that runs on it, else the store itself, which is
+/// opened at the first question and stays open. Blocks.
+class Answers {
+ public:
+  Answers(const pipelines::FileDefinition& file, Log log) : file_(file), log_(std::move(log)) {}
+  ~Answers();
+
+  using EachLine = std::function<Result<void>(std::string_view line)>;
+  /// Hands out each line, without its end. Fails with a sentence when there is no state, another process
+  /// that does not answer holds it, or it belongs to another definition.
+  Result<void> ask(const worker::Query& query, const EachLine& each);
+
+ private:
+  Result<void> open();
+  Result<void> ask_store(const worker::Query& query, const EachLine& each);
+
+  const pipelines::FileDefinition& file_;
+  const Log log_;
+  // Outlives the store, whose threads come back to it.
+  boost::asio::io_context loop_{1};
+  std::unique_ptr<worker::OpenStore> store_;
+};
+
+}  // namespace weir::cli

@@ -1,0 +1,37 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <span>
+#include <stop_token>
+
+#include "weir/api/kinesis_api.hpp"
+#include "weir/base/backoff.hpp"
+#include "weir/base/clock.hpp"
+
+namespace weir::cli {
+
+/// How PutRecords is repeated for the entries that the service did not store.
+struct PutRetry {
+  Backoff::Options backoff{std::chrono::milliseconds(100), std::chrono::milliseconds(5000)};
+  /// In a row, without one entry stored.
+  std::uint32_t fruitless_max = 10;
+  PutRetry() = default;
+};
+
+struct PutOutcome {
+  std::uint64_t records = 0;   ///< stored
+  std::uint64_t bytes = 0;     ///< their data
+  std::optional<Error> error;  ///< why the rest was not
+  std::size_t first_left = 0;  ///< with `error`: the index, in the request as given, of the first one left
+};
+
+/// Puts every record of the request. Entries that the service could not store are sent again, after a wait,
+/// until all are; so their order is lost. A call that failed as a whole is the client's to repeat, not
+/// ours. `stop` ends the waiting, not a call. `request` keeps what is left.
+Task<PutOutcome> put_entries(api::KinesisApi& api, Clock& clock, api::PutRecordsRequest& request, PutRetry retry,
+                             std::uint64_t seed, std::stop_token stop);
+
+}  // namespace weir::cli

@@ -1,0 +1,64 @@
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "cli/console.hpp"
+#include "weir/base/result.hpp"
+
+namespace weir::cli {
+
+/// One line of JSON as the answer to a query has it: names and values, in order. Values are JSON as
+/// written, which keeps numbers of any size exact; a string is its text.
+struct JsonRow {
+  struct Cell {
+    enum class Type : unsigned char { text, number, null, other };
+    std::string name;
+    std::string value;
+    Type type = Type::null;
+  };
+  std::vector<Cell> cells;
+
+  static Result<JsonRow> parse(std::string_view line);
+  const Cell* find(std::string_view name) const noexcept;
+};
+
+/// Prints rows as a table for people: a header, numbers to the right with their decimal points under each
+/// other, the first column cut where the table would be wider than the terminal. Widths are settled by the
+/// first `rows_to_measure` rows; what comes after is printed as it comes.
+class Table {
+ public:
+  static constexpr std::size_t rows_to_measure = 2000;
+
+  explicit Table(Console& console) : console_(console) {}
+
+  Result<void> add(JsonRow row);
+  /// Prints what is still held back.
+  Result<void> finish();
+  std::size_t rows() const noexcept { return rows_; }
+
+ private:
+  struct Column {
+    std::string name;
+    std::size_t width = 0;
+    bool number = true;  // nothing but numbers and nulls
+    bool fractions = false;
+  };
+  void measure();
+  Result<void> print_header();
+  Result<void> print_row(const JsonRow& row);
+  std::string text_of(const JsonRow::Cell& cell, const Column& column) const;
+
+  Console& console_;
+  std::vector<Column> columns_;
+  std::vector<JsonRow> held_;
+  bool measured_ = false;
+  std::size_t rows_ = 0;
+};
+
+/// A number as people read it: "12,345", or with two decimals where its column has fractions.
+std::string number_text(std::string_view json, bool fractions);
+
+}  // namespace weir::cli
