@@ -75,7 +75,8 @@ class Comparison {
     // Nothing of ours that was not recorded, in a form it could have had.
     for (const wire::Value member : ours) {
       const std::string member_name(member.name());
-      const bool expected = member_name == "NextToken" || member_name == "ChildShards" || member_name == "MaxRecordSizeInKiB";
+      const bool expected =
+          member_name == "NextToken" || member_name == "ChildShards" || member_name == "MaxRecordSizeInKiB";
       EXPECT_TRUE(recorded[member_name].exists() || expected) << name_ << path << "." << member_name;
     }
   }
