@@ -55,7 +55,8 @@ TEST_F(ArgumentsTest, ReadsOptionsAnywhere) {
 
 // Keys and files may look like options; "-" is standard input.
 TEST_F(ArgumentsTest, TakesWhatFollowsTwoDashesAsItIs) {
-  ASSERT_TRUE(parse_arguments(sample, {"-", "--", "--flag", "-x"}, common).ok());
+  const auto parsed = parse_arguments(sample, {"-", "--", "--flag", "-x"}, common);
+  ASSERT_TRUE(parsed.ok()) << parsed.error().message;
   EXPECT_EQ(sample.file, "-");
   EXPECT_EQ(sample.keys, (std::vector<std::string>{"--flag", "-x"}));
   EXPECT_FALSE(sample.flag);

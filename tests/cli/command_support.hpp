@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <filesystem>
 #include <fstream>
 #include <memory>
@@ -59,6 +60,17 @@ struct CommandTest : ::testing::Test {
     Child child(weir(std::move(arguments)));
     child.write(input);
     return child.finish();
+  }
+  /// Until the condition holds; fails after a minute.
+  template <class Condition>
+  static void wait_until(Condition condition) {
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::minutes(1);
+    while (!condition()) {
+      if (std::chrono::steady_clock::now() > deadline) {
+        throw std::runtime_error("what was waited for did not come");
+      }
+      ::poll(nullptr, 0, 1);
+    }
   }
   std::vector<std::string> stored(const std::string& stream) const {
     std::vector<std::string> all;

@@ -49,6 +49,7 @@ TEST_F(SettleTest, AnIgnoredEndpointOfTheEnvironmentIsNoSetting) {
 
 // A profile that is named in the file must exist, unless the environment names another.
 TEST_F(SettleTest, TakesTheFilesProfileWhereTheEnvironmentHasNone) {
+  variables.clear();
   variables["AWS_SHARED_CREDENTIALS_FILE"] = "/dev/null";
   variables["AWS_CONFIG_FILE"] = "/dev/null";
   file.region = "eu-west-3";

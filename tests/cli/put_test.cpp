@@ -14,7 +14,7 @@ struct PutTest : CommandTest {
 };
 
 TEST_F(PutTest, PutsBytesAsTheyAre) {
-  const std::string input("a\r\n\n\xff\x00z\nlast", 11);
+  const std::string input("a\r\n\n\xff\x00z\nlast", 12);
   const auto put = run({"put", "s"}, input);
   EXPECT_EQ(put.status, 0) << put.err;
   EXPECT_THAT(stored("s"), ElementsAre("a\r", "", std::string("\xff\x00z", 3), "last"));
@@ -34,9 +34,7 @@ TEST_F(PutTest, ReadsAFileAndTellsTheTotalsAsJson) {
 TEST_F(PutTest, PutsWhatHasComeWhileTheInputStaysOpen) {
   Child put(weir({"put", "s"}));
   put.write("first\n");
-  while (stored("s").empty()) {
-    ::poll(nullptr, 0, 1);  // the record's coming is what is waited for
-  }
+  wait_until([&] { return !stored("s").empty(); });
   EXPECT_THAT(stored("s"), ElementsAre("first"));
   put.write("second\n");
   const auto end = put.finish();
@@ -72,9 +70,7 @@ TEST_F(PutTest, NamesTheLineOfARecordTooLarge) {
 TEST_F(PutTest, StopsOnASignalAndSaysWhere) {
   Child put(weir({"put", "s"}));
   put.write("a\nb\n");
-  while (stored("s").size() < 2) {
-    ::poll(nullptr, 0, 1);  // the records' coming is what is waited for
-  }
+  wait_until([&] { return stored("s").size() == 2; });
   put.signal(SIGINT);
   put.wait_for_err("stopped before line 3");
   const auto end = put.finish();

@@ -127,6 +127,7 @@ TEST_F(PutterTest, PutsTheLinesBeforeABadOneAndNoneAfter) {
 
 // With several calls under way, a later one may succeed: that must be admitted.
 TEST_F(PutterTest, AdmitsThatLaterLinesWerePut) {
+  fail(Fault::Kind::slow, std::nullopt, 1);  // so that all are under way at once
   fail(Fault::Kind::internal_failure, 1, 1, 1);  // the second call
   const auto outcome = put(numbers(2000).first);
   ASSERT_FALSE(outcome.ok());

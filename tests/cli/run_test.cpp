@@ -24,12 +24,7 @@ struct RunTest : CommandTest {
   // Until the running worker has committed a count of `key`.
   void wait_for_count(const std::string& key, int count) {
     const auto wanted = fmt::format("\"count\":{},", count);
-    for (;;) {
-      const auto end = run({"query", "words.yaml", key, "--json"});
-      if (end.out.find(wanted) != std::string::npos) {
-        return;
-      }
-    }
+    wait_until([&] { return run({"query", "words.yaml", key, "--json"}).out.find(wanted) != std::string::npos; });
   }
 };
 

@@ -1,5 +1,6 @@
 #include "cli/table.hpp"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "capture.hpp"
@@ -49,11 +50,11 @@ TEST_F(TableTest, ShowsTinyAndHugeNumbersAsSuch) {
 
 // Wider than the terminal, a table is a heap of digits: the key gives way, never a number.
 TEST_F(TableTest, CutsLongKeysToTheWidth) {
-  add(R"({"key":")" + std::string(200, 'k') + R"(","flights":1})");
+  add(fmt::format(R"({{"key":"{}","flights":1}})", std::string(200, 'k')));
   add(R"({"key":["JFK","LAX"],"flights":2})");
   const auto text = printed();
   const auto second = text.find('\n') + 1;
-  EXPECT_EQ(text.substr(second, text.find('\n', second) - second), std::string(70, 'k') + "…        1");
+  EXPECT_EQ(text.substr(second, text.find('\n', second) - second), fmt::format("{:k>70}…        1", ""));
   EXPECT_NE(text.find("[\"JFK\",\"LAX\"]"), std::string::npos);
 }
 
@@ -65,10 +66,10 @@ TEST_F(TableTest, PrintsControlCharactersOfKeysVisibly) {
 // A million keys must not be held in memory to be aligned.
 TEST_F(TableTest, PrintsAsItGoesAfterMeasuring) {
   for (std::size_t i = 0; i < Table::rows_to_measure + 10; ++i) {
-    add(R"({"key":"a","n":)" + std::to_string(i) + "}");
+    add(fmt::format(R"({{"key":"a","n":{}}})", i));
   }
   ASSERT_TRUE(console.flush().ok());
-  EXPECT_NE(out.text().find("a  2,009\n"), std::string::npos);
+  EXPECT_NE(out.text().find("a    2,009\n"), std::string::npos);
   EXPECT_EQ(table.rows(), Table::rows_to_measure + 10);
 }
 

@@ -36,6 +36,7 @@ class Child {
   };
 
   explicit Child(const Options& options) {
+    std::signal(SIGPIPE, SIG_IGN);
     int in[2];
     int out[2];
     int err[2];
@@ -69,9 +70,13 @@ class Child {
   Child(const Child&) = delete;
   Child& operator=(const Child&) = delete;
 
+  /// What a child does not read because it has ended is lost.
   void write(std::string_view text) {
     while (!text.empty()) {
       const auto wrote = ::write(in_, text.data(), text.size());
+      if (wrote < 0 && errno == EPIPE) {
+        return;
+      }
       require(wrote > 0, "write to the child");
       text.remove_prefix(static_cast<std::size_t>(wrote));
     }
