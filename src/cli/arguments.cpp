@@ -56,7 +56,8 @@ std::vector<std::string> option_names(const CLI::App& app) {
 }
 
 std::optional<Error> extra_argument(const CLI::App& app) {
-  const auto extras = app.remaining();
+  auto extras = app.remaining();
+  std::erase(extras, "--");  // CLI11 keeps the mark itself
   if (extras.empty()) {
     return {};
   }
@@ -153,8 +154,9 @@ std::string help_of(Command& command) {
   CLI::App app;
   prepare(app, command, common);
   const auto words = command.words();
-  auto out =
-      fmt::format("weir {}: {}\n\nUsage: weir {} {} [options]\n\n", words.name, words.summary, words.name, words.usage);
+  auto out = fmt::format("weir {}: {}\n\n", words.name, words.summary);
+  const auto usage = fmt::format("Usage: weir {} ", words.name);
+  out += usage + wrap(words.usage + " [options]", columns, usage.size()) + "\n\n";
   append_paragraphs(out, words.details);
   append_options(out, app, false);
   out += fmt::format("\n{}:\n", common_group);

@@ -120,12 +120,13 @@ class Run final : public Command {
         return copies->copy(letters, std::move(stop));
       };
     }
-    auto report = worker::run(*source, file.pipeline, options);
+    worker::Report report;
+    auto outcome = while_in_use([&]() -> Result<void> {
+      WEIR_TRY(report, worker::run(*source, file.pipeline, options));
+      return {};
+    });
     context.console.erase_progress();
-    if (!report) {
-      return std::move(report).error();
-    }
-    return print(context, file, *report);
+    return outcome ? print(context, file, report) : outcome;
   }
 
  private:
