@@ -101,7 +101,7 @@ Result<Yaml> Yaml::parse(const std::string& text, const std::string& path) {
     if (!document || document.IsNull()) {
       return refused("BadPipelineFile", fmt::format("{}: found nothing, expected a pipeline: `name: ...`", path));
     }
-    return Yaml(std::move(document), std::make_shared<const std::string>(path));
+    return Yaml(document, std::make_shared<const std::string>(path));
   } catch (const YAML::Exception& error) {
     return mistake_at(path, error.mark, fmt::format("not YAML: {}", error.msg));
   }
@@ -158,8 +158,8 @@ Result<std::vector<Yaml>> Yaml::list(std::string_view expected, std::size_t item
     return mistake(fmt::format("{} items", node_.size()), fmt::format("{}: 1 to {}", expected, items_max));
   }
   std::vector<Yaml> items;
-  for (const auto& item : node_) {
-    items.push_back(Yaml(item, path_));
+  for (std::size_t i = 0; i < node_.size(); ++i) {
+    items.push_back(Yaml(node_[i], path_));
   }
   return items;
 }

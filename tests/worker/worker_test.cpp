@@ -7,7 +7,6 @@
 #include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
 #include <filesystem>
-#include <mutex>
 #include <thread>
 
 #include "tests/support/word_count.hpp"
@@ -209,7 +208,6 @@ TEST_F(WorkerTest, AnswersQueriesWhileItRuns) {
   options.limits.age_max = std::chrono::milliseconds(1);
   std::stop_source stop;
   options.stop = stop.get_token();
-  std::mutex mutex;
   std::vector<std::string> answers;
   options.watch_interval = std::chrono::milliseconds(1);
   std::jthread asking;
