@@ -73,7 +73,7 @@ struct StreamSource::Shared {
 
   Task<api::StreamSummary> describe(std::stop_token stop);
   Task<std::vector<stream::Shard>> list(std::stop_token stop);
-  Task<void> check_identity(const stream::StreamIdentity& expected, std::stop_token stop);
+  Task<void> check_identity(stream::StreamIdentity expected, std::stop_token stop);
   Task<std::vector<stream::Shard>> children_of(const stream::ShardId& parent, std::stop_token stop);
   std::vector<ShardMap::Entry> new_shards(std::vector<stream::Shard> listed_shards, const stream::Positions& positions);
   Task<void> discover(const stream::Positions& positions, stream::Sink& sink, std::stop_token stop);
@@ -118,7 +118,7 @@ Task<std::vector<stream::Shard>> StreamSource::Shared::list(std::stop_token stop
 }
 
 // Succeeds while the stream is the one that `expected` names; waits out what is transient.
-Task<void> StreamSource::Shared::check_identity(const stream::StreamIdentity& expected, std::stop_token stop) {
+Task<void> StreamSource::Shared::check_identity(stream::StreamIdentity expected, std::stop_token stop) {
   Backoff backoff{Backoff::Options(), Random(seed())};
   for (;;) {
     auto summary = co_await describe(stop);
