@@ -21,14 +21,18 @@ void declare_common(CLI::App& app, CommonOptions& common) {
   app.add_option("--endpoint", common.endpoint, "where to send requests (AWS_ENDPOINT_URL_KINESIS, AWS_ENDPOINT_URL)")
       ->type_name("URL")
       ->group(group);
-  app.add_option("--region", common.region, "the AWS region (AWS_REGION, AWS_DEFAULT_REGION)")->type_name("NAME")->group(group);
+  app.add_option("--region", common.region, "the AWS region (AWS_REGION, AWS_DEFAULT_REGION)")
+      ->type_name("NAME")
+      ->group(group);
   app.add_option("--profile", common.profile, "the profile of the AWS configuration files (AWS_PROFILE)")
       ->type_name("NAME")
       ->group(group);
   app.add_flag("-v,--verbose", common.verbosity, "say what happens; twice: say every retry")->group(group);
   app.add_flag("-q,--quiet", common.quiet, "say nothing but errors")->group(group);
   // Seen before parsing; declared for the list in the help.
-  app.add_flag_function("-h,--help", [](std::int64_t /*count*/) {}, "print this help")->group(group);
+  app.add_flag_function(
+         "-h,--help", [](std::int64_t /*count*/) {}, "print this help")
+      ->group(group);
 }
 
 void prepare(CLI::App& app, Command& command, CommonOptions& common) {

@@ -70,8 +70,9 @@ Result<void> Answers::ask(const worker::Query& query, const EachLine& each) {
   if (store_ == nullptr) {
     const auto directory = worker::state_directory(file_.state, *file_.pipeline);
     if (directory.empty()) {
-      return refused("NoState", "the state of this pipeline is kept in memory while `weir run` runs, and can't be asked; "
-                                "give it a directory with `state:` or --state");
+      return refused("NoState",
+                     "the state of this pipeline is kept in memory while `weir run` runs, and can't be asked; "
+                     "give it a directory with `state:` or --state");
     }
     bool answered = false;
     WEIR_CHECK(while_in_use([&] { return ask_worker_or_open(directory, query, each, answered); }));
@@ -84,7 +85,8 @@ Result<void> Answers::ask(const worker::Query& query, const EachLine& each) {
 
 Result<void> Answers::ask_worker_or_open(const std::string& directory, const worker::Query& query, const EachLine& each,
                                          bool& answered) {
-  auto asked = worker::ask(directory, *file_.pipeline, query, [&](std::string_view lines) { return hand_out(lines, each); });
+  auto asked =
+      worker::ask(directory, *file_.pipeline, query, [&](std::string_view lines) { return hand_out(lines, each); });
   answered = asked.ok();
   if (answered || asked.error().code != "NoWorker") {
     return asked;
@@ -98,19 +100,23 @@ Result<void> Answers::open() {
   // Opening makes a directory where there is none; a question must not.
   std::error_code code;
   if (!std::filesystem::exists(directory, code)) {
-    return refused("NoState", fmt::format("there is no state of pipeline {} in {}; run it first, or name the state with --state",
-                                          pipeline.name(), printable(directory)));
+    return refused("NoState",
+                   fmt::format("there is no state of pipeline {} in {}; run it first, or name the state with --state",
+                               pipeline.name(), printable(directory)));
   }
   WEIR_TRY(auto store, worker::open_store(file_.state, pipeline, log_));
   WEIR_TRY(const auto stored, run_on(loop_, store->store().definition(pipeline.name())));
   if (!stored) {
-    return refused("NoState", fmt::format("the state in {} holds nothing of pipeline {}; run it first, or name the state with --state",
-                                          printable(directory), pipeline.name()));
+    return refused(
+        "NoState",
+        fmt::format("the state in {} holds nothing of pipeline {}; run it first, or name the state with --state",
+                    printable(directory), pipeline.name()));
   }
   if (*stored != pipeline.definition()) {
-    return refused("DefinitionChanged",
-                   fmt::format("the state in {} was made by another definition of pipeline {}.\n  stored: {}\n  now:    {}",
-                               printable(directory), pipeline.name(), *stored, pipeline.definition()));
+    return refused(
+        "DefinitionChanged",
+        fmt::format("the state in {} was made by another definition of pipeline {}.\n  stored: {}\n  now:    {}",
+                    printable(directory), pipeline.name(), *stored, pipeline.definition()));
   }
   store_ = std::move(store);
   return {};
@@ -121,8 +127,8 @@ Result<void> Answers::ask_store(const worker::Query& query, const EachLine& each
     auto handed = hand_out(text, each);
     co_return handed;
   };
-  return run_on(loop_, worker::answer(store_->store(), *file_.pipeline, "kinesis:" + stream_name_of(file_.source.stream), query,
-                                     lines));
+  return run_on(loop_, worker::answer(store_->store(), *file_.pipeline,
+                                      "kinesis:" + stream_name_of(file_.source.stream), query, lines));
 }
 
 }  // namespace weir::cli

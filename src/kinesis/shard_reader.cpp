@@ -250,7 +250,8 @@ Task<void> ShardReader::check_unread_too_long() {
     co_return Result<void>();
   }
   stream::Gap gap;
-  gap.reason = fmt::format("shard {} was first seen longer ago than the stream keeps records, and not read since", shard_);
+  gap.reason =
+      fmt::format("shard {} was first seen longer ago than the stream keeps records, and not read since", shard_);
   co_return co_await on_record(std::move(gap));
 }
 

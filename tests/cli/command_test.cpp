@@ -73,7 +73,10 @@ TEST_F(CommandTest, PrintsItsVersionAndHelp) {
   const auto version = run({"--version"});
   EXPECT_EQ(version.status, 0);
   EXPECT_EQ(version.out, "weir 0.1.0\n");
-  for (const auto& arguments : {std::vector<std::string>{"--help"}, {"help"}, {"help", "put"}, {"put", "x", "--help"},
+  for (const auto& arguments : {std::vector<std::string>{"--help"},
+                                {"help"},
+                                {"help", "put"},
+                                {"put", "x", "--help"},
                                 {"dead", "list", "-h"}}) {
     const auto help = run(arguments);
     EXPECT_EQ(help.status, 0);

@@ -104,7 +104,8 @@ TEST_F(ConsoleTest, LogsAsMuchAsWasAskedFor) {
 
 TEST_F(ConsoleTest, DrawsABarWhereTheSizeIsKnown) {
   Console console(options);
-  EXPECT_EQ(ProgressBar(console, 200).text(50, 1000, 2), "[######..................]  25 %  1,000 records  500 records/s");
+  EXPECT_EQ(ProgressBar(console, 200).text(50, 1000, 2),
+            "[######..................]  25 %  1,000 records  500 records/s");
   // A file that grew while it was read.
   EXPECT_EQ(ProgressBar(console, 200).text(300, 1, 1), "[########################] 100 %  1 record  1 records/s");
   EXPECT_EQ(ProgressBar(console, std::nullopt).text(50, 1000, 2), "1,000 records  500 records/s");

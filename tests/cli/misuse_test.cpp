@@ -31,7 +31,8 @@ TEST_F(MisuseTest, OfTheCommandLine) {
   write_pipeline();
   expect_misuse({"ptu"}, "there is no command 'ptu'; did you mean 'put'?");
   expect_misuse({"dead"}, "'dead' needs a second word; did you mean 'dead list'?");
-  expect_misuse({"--endpoint", "x", "put"}, "found '--endpoint' where a command was expected; options follow the command");
+  expect_misuse({"--endpoint", "x", "put"},
+                "found '--endpoint' where a command was expected; options follow the command");
   expect_misuse({"put"}, "STREAM is missing");
   expect_misuse({"put", "s", "f", "g"}, "there is one argument too many: 'g'");
   expect_misuse({"put", "s", "--kee", "x"}, "there is no option '--kee'; did you mean '--key'?");
@@ -116,8 +117,10 @@ TEST_F(MisuseTest, MissingCredentialsAndRegionsAreNamed) {
 
 TEST_F(MisuseTest, AStateThatIsNotThereIsNotMade) {
   write_pipeline();
-  EXPECT_THAT(expect_failure({"query", "words.yaml"}), HasSubstr("there is no state of pipeline words in weir-state/words"));
-  EXPECT_THAT(expect_failure({"dead", "list", "words.yaml", "--state", "x/y"}), HasSubstr("there is no state of pipeline words in x/y"));
+  EXPECT_THAT(expect_failure({"query", "words.yaml"}),
+              HasSubstr("there is no state of pipeline words in weir-state/words"));
+  EXPECT_THAT(expect_failure({"dead", "list", "words.yaml", "--state", "x/y"}),
+              HasSubstr("there is no state of pipeline words in x/y"));
   EXPECT_FALSE(std::filesystem::exists(directory / "weir-state"));
   EXPECT_FALSE(std::filesystem::exists(directory / "x"));
   EXPECT_THAT(expect_failure({"query", "words.yaml", "--state", "memory"}), HasSubstr("kept in memory"));
@@ -133,7 +136,8 @@ TEST_F(MisuseTest, AStateOfSomethingElseIsLeftAlone) {
     EXPECT_THAT(expect_failure(arguments), HasSubstr("notes"));
   }
   ASSERT_EQ(run({"run", "words.yaml", "--state", "s", "--until-caught-up"}).status, 0);
-  write_file("words.yaml", "name: words\nsource: { stream: words, start: trim_horizon }\nkey: v\naggregates:\n  count: count\n");
+  write_file("words.yaml",
+             "name: words\nsource: { stream: words, start: trim_horizon }\nkey: v\naggregates:\n  count: count\n");
   for (const auto& arguments : {std::vector<std::string>{"run", "words.yaml", "--state", "s", "--until-caught-up"},
                                 {"query", "words.yaml", "--state", "s"}}) {
     EXPECT_THAT(expect_failure(arguments), HasSubstr("definition"));

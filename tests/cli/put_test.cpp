@@ -45,7 +45,8 @@ TEST_F(PutTest, PutsWhatHasComeWhileTheInputStaysOpen) {
 TEST_F(PutTest, SaysWhatWasPutBeforeABadLine) {
   const auto put = run({"put", "s", "--key", "k"}, "{\"k\":\"a\"}\n{\"k\":7}\n{\"x\":1}\n{\"k\":\"d\"}\n");
   EXPECT_EQ(put.status, 1);
-  EXPECT_THAT(put.err, HasSubstr("weir put: line 3: it has no member 'k'\n2 records put: every line up to 2, nothing after\n"));
+  EXPECT_THAT(put.err,
+              HasSubstr("weir put: line 3: it has no member 'k'\n2 records put: every line up to 2, nothing after\n"));
   EXPECT_THAT(stored("s"), ElementsAre("{\"k\":\"a\"}", "{\"k\":7}"));
 }
 

@@ -35,7 +35,8 @@ TEST(KeyFinder, TakesStringsIntegersAndBooleans) {
   EXPECT_EQ(*key_of("a", R"({"b":1,"a":"caf\u00e9 \"x\""})"), "café \"x\"");
   EXPECT_EQ(*key_of("a", R"({"a":-12})"), "-12");
   EXPECT_EQ(*key_of("a", R"({"a":3.0})"), "3");
-  EXPECT_EQ(*key_of("a", R"({"a":170141183460469231731687303715884105727})"), "170141183460469231731687303715884105727");
+  EXPECT_EQ(*key_of("a", R"({"a":170141183460469231731687303715884105727})"),
+            "170141183460469231731687303715884105727");
   EXPECT_EQ(*key_of("a", R"({"a":true})"), "true");
   EXPECT_EQ(*key_of("a.b", R"({"a":{"b":"x"}})"), "x");
 }

@@ -17,13 +17,15 @@ TEST(StreamList, ReadsNamesAndShards) {
 }
 
 TEST(StreamList, SaysWhatItFoundAndExpected) {
-  for (const auto* wrong : {",a", "a,", "a,,b", ":4", "a:", "a:0", "a:x", "a:4x", "a:-1", "a:99999999999", "a:1:2", "a,a"}) {
+  for (const auto* wrong :
+       {",a", "a,", "a,,b", ":4", "a:", "a:0", "a:x", "a:4x", "a:-1", "a:99999999999", "a:1:2", "a,a"}) {
     const auto streams = parse_stream_list(wrong);
     ASSERT_FALSE(streams.ok()) << wrong;
     EXPECT_EQ(streams.error().code, "Misuse");
     EXPECT_TRUE(streams.error().message.starts_with("--streams: ")) << streams.error().message;
   }
-  EXPECT_EQ(parse_stream_list("a:x").error().message, "--streams: a: found 'x', expected a number of shards, 1 or more");
+  EXPECT_EQ(parse_stream_list("a:x").error().message,
+            "--streams: a: found 'x', expected a number of shards, 1 or more");
 }
 
 }  // namespace

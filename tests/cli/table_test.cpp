@@ -38,7 +38,8 @@ TEST_F(TableTest, AlignsNumbersToTheRight) {
 // A rounded 128-bit sum would be a wrong number.
 TEST_F(TableTest, KeepsEveryDigitOfAnInteger) {
   add(R"({"key":"a","sum":-170141183460469231731687303715884105728,"other":"overflow"})");
-  EXPECT_NE(printed().find("-170,141,183,460,469,231,731,687,303,715,884,105,728  overflow"), std::string::npos) << out.text();
+  EXPECT_NE(printed().find("-170,141,183,460,469,231,731,687,303,715,884,105,728  overflow"), std::string::npos)
+      << out.text();
 }
 
 TEST_F(TableTest, ShowsTinyAndHugeNumbersAsSuch) {

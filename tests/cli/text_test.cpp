@@ -13,7 +13,8 @@ TEST(Text, PutsCommasBetweenThousands) {
   EXPECT_EQ(with_commas(std::uint64_t{1000}), "1,000");
   EXPECT_EQ(with_commas(std::numeric_limits<std::uint64_t>::max()), "18,446,744,073,709,551,615");
   EXPECT_EQ(with_commas("-1234567.25"), "-1,234,567.25");
-  EXPECT_EQ(with_commas("-170141183460469231731687303715884105728"), "-170,141,183,460,469,231,731,687,303,715,884,105,728");
+  EXPECT_EQ(with_commas("-170141183460469231731687303715884105728"),
+            "-170,141,183,460,469,231,731,687,303,715,884,105,728");
 }
 
 TEST(Text, CountsOneThingAsOne) {
