@@ -17,7 +17,7 @@ struct TerminalTest : CommandTest {
     auto options = weir(std::move(arguments));
     options.terminal = true;
     if (!variable.empty()) {
-      options.environment.push_back(variable);
+      options.environment.insert(options.environment.begin(), variable);  // the first of two counts
     }
     Child child(options);
     const auto end = child.finish();
