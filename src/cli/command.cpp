@@ -94,6 +94,15 @@ Result<Choice> choose(std::vector<std::string> arguments) {
   return unknown_command(commands, arguments);
 }
 
+// What a service said is looked up by its name and the request's.
+std::string sentence_of(const Error& error) {
+  if (error.http_status == 0) {
+    return error.message;
+  }
+  return fmt::format("{} ({}, HTTP {}{}{})", error.message, error.code, error.http_status,
+                     error.request_id.empty() ? "" : ", request ", error.request_id);
+}
+
 Exit finish(Result<void> outcome, Console& console, const std::string& name) {
   if (outcome) {
     outcome = console.flush();
@@ -111,7 +120,7 @@ Exit finish(Result<void> outcome, Console& console, const std::string& name) {
   if (error.code == "Told") {
     return Exit::failed;
   }
-  console.say(console.paint_err(Ink::red, lead) + error.message);
+  console.say(console.paint_err(Ink::red, lead) + sentence_of(error));
   if (error.code != "Misuse") {
     return Exit::failed;
   }

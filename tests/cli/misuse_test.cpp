@@ -2,7 +2,9 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
-#include <chrono>
+#include <string>
+#include <thread>
+#include <vector>
 
 #include "command_support.hpp"
 
@@ -98,6 +100,67 @@ TEST_F(MisuseTest, AnUnreachableEndpointIsNamedAtOnce) {
     EXPECT_THAT(words, HasSubstr("weir local"));
   }
   ::close(socket);
+  EXPECT_FALSE(std::filesystem::exists(directory / "weir-state"));
+}
+
+// Answers every request alike, as a service does that does not know the caller.
+class Refuser {
+ public:
+  Refuser() : listener_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof address;
+    EXPECT_EQ(::bind(listener_, reinterpret_cast<sockaddr*>(&address), size), 0);
+    EXPECT_EQ(::listen(listener_, 8), 0);
+    EXPECT_EQ(::getsockname(listener_, reinterpret_cast<sockaddr*>(&address), &size), 0);
+    port_ = ntohs(address.sin_port);
+    thread_ = std::thread([this] { serve(); });
+  }
+  ~Refuser() {
+    ::shutdown(listener_, SHUT_RDWR);  // ends `accept`
+    thread_.join();
+    ::close(listener_);
+  }
+  std::string endpoint() const { return "http://127.0.0.1:" + std::to_string(port_); }
+
+ private:
+  void serve() const {
+    const std::string body = R"({"__type":"UnrecognizedClientException","message":"The security token is invalid."})";
+    const auto reply =
+        "HTTP/1.1 400 Bad Request\r\nx-amzn-RequestId: r-1\r\nContent-Type: application/x-amz-json-1.1\r\n"
+        "Connection: close\r\nContent-Length: " +
+        std::to_string(body.size()) + "\r\n\r\n" + body;
+    for (;;) {
+      const int socket = ::accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC);
+      if (socket < 0) {
+        return;
+      }
+      char request[16 * 1024];  // a whole one: they are small
+      EXPECT_GT(::recv(socket, request, sizeof request, 0), 0);
+      EXPECT_EQ(::send(socket, reply.data(), reply.size(), MSG_NOSIGNAL), static_cast<ssize_t>(reply.size()));
+      ::shutdown(socket, SHUT_WR);
+      while (::recv(socket, request, sizeof request, 0) > 0) {
+      }
+      ::close(socket);
+    }
+  }
+
+  const int listener_;
+  std::uint16_t port_ = 0;
+  std::thread thread_;
+};
+
+TEST_F(MisuseTest, RefusedCredentialsAreNamedAtOnce) {
+  write_pipeline();
+  const Refuser service;
+  for (const auto& arguments : {std::vector<std::string>{"put", "words", "--endpoint", service.endpoint()},
+                                {"run", "words.yaml", "--endpoint", service.endpoint()}}) {
+    const auto words = expect_failure(arguments);
+    EXPECT_THAT(words, HasSubstr("The security token is invalid."));
+    EXPECT_THAT(words, HasSubstr("check the access key id"));
+    EXPECT_THAT(words, HasSubstr("(UnrecognizedClientException, HTTP 400, request r-1)"));
+  }
   EXPECT_FALSE(std::filesystem::exists(directory / "weir-state"));
 }
 
