@@ -82,7 +82,14 @@ if [[ $(number_of records) != "$lines" || $(number_of dead_letters) != 0 ]]; the
   exit 1
 fi
 awk -v records="$(number_of records)" -v bytes="$(number_of bytes)" -v keys="$(number_of keys)" \
-  -v seconds="$(number_of seconds)" 'BEGIN {
-    printf "%d flights, %d bytes, %d origins in %.2f s: %d records/s.\n", records, bytes, keys, seconds, records / seconds
+  -v seconds="$(number_of seconds)" '
+  function commas(number) {
+    number = sprintf("%d", number)
+    while (number ~ /[0-9][0-9][0-9][0-9]/) sub(/[0-9][0-9][0-9]($|,)/, ",&", number)
+    return number
+  }
+  BEGIN {
+    printf "%s flights, %s bytes, %s origins in %.2f s: %s records/s.\n", commas(records), commas(bytes), commas(keys),
+      seconds, commas(records / seconds)
     printf "Every total equals what awk counts in the file.\n" }'
-say "Try next: the same by hand, starting with build/weir local; build/weir --help lists the commands."
+say "Try next: the same by hand; build/weir --help lists the commands."

@@ -1,0 +1,43 @@
+// What `make demo` runs once the command is built.
+#include <sys/stat.h>
+
+#include "command_support.hpp"
+
+namespace weir::cli {
+namespace {
+
+struct DemoTest : CommandTest {
+  Child::End demo(const std::string& command) const {
+    Child::Options options;
+    options.program = WEIR_SOURCE_DIR "/examples/demo.sh";
+    options.environment = {"WEIR=" + command, "TMPDIR=" + directory.string(), "HOME=" + directory.string()};
+    Child child(options);
+    return child.finish();
+  }
+};
+
+TEST_F(DemoTest, CountsTheFlightsAndChecksItsTotals) {
+  const auto end = demo(WEIR_COMMAND);
+  EXPECT_EQ(end.status, 0) << end.err;
+  EXPECT_THAT(end.out, HasSubstr("\nDFW    1,103   9.49    298\n"));
+  EXPECT_THAT(end.out, HasSubstr("\n20,000 flights, 1,764,866 bytes, 220 origins in "));
+  EXPECT_THAT(end.out, HasSubstr("\nTry next: "));
+  EXPECT_TRUE(std::filesystem::is_empty(directory)) << "it leaves files behind";
+}
+
+// A demo that cannot fail proves nothing: one flight too many at one airport must be told.
+TEST_F(DemoTest, FailsWhenOneTotalDiffers) {
+  const auto wrong = directory / "weir";
+  write_file("weir",
+             "#!/bin/sh\ncase $1 in\n"
+             "  query) '" WEIR_COMMAND
+             "' \"$@\" | sed 's/\"ABE\",\"flights\":8/\"ABE\",\"flights\":9/' ;;\n"
+             "  *) exec '" WEIR_COMMAND "' \"$@\" ;;\nesac\n");
+  ASSERT_EQ(::chmod(wrong.c_str(), 0755), 0);
+  const auto end = demo(wrong);
+  EXPECT_EQ(end.status, 1);
+  EXPECT_THAT(end.err, HasSubstr("< ABE 8 -5.000000 7\n---\n> ABE 9 -5.000000 7\n"));
+}
+
+}  // namespace
+}  // namespace weir::cli
