@@ -17,7 +17,7 @@ class DeadList final : public Command {
     return {"dead list", "list the records that a pipeline could not take", "FILE.yaml",
             "A record that can't be decoded or counted is kept with the state as a dead letter,\n"
             "whole, before reading goes on. Lists where each came from, when it arrived, and why\n"
-            "it failed: two lines for each, or with --json one object to a line.\n\n"
+            "it failed; with --json one object to a line.\n\n"
             "Asks the worker that runs on the state; without one, opens the state itself.",
             "weir dead list flights.yaml\n"
             "weir dead list flights.yaml --json | wc -l"};
@@ -53,9 +53,10 @@ class DeadList final : public Command {
       return cell == nullptr ? std::string() : printable(cell->value);
     };
     const auto bytes = text("bytes");
-    return console.print(fmt::format(
-        "{}\n  {}  {}{}  {}\n", text("event_id"), text("arrival"), console.paint_out(Ink::red, text("code")),
-        bytes.empty() ? "" : fmt::format("  {} bytes", with_commas(bytes)), text("reason")));
+    const auto why = fmt::format("{}  {}{}  {}", text("arrival"), text("code"),
+                                 bytes.empty() ? "" : fmt::format("  {} bytes", with_commas(bytes)), text("reason"));
+    return console.print(
+        fmt::format("{}\n  {}\n", console.paint_out(Ink::bold, text("event_id")), wrap(why, console.columns() - 1, 2)));
   }
 
   std::string file_;

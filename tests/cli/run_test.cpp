@@ -1,5 +1,7 @@
 #include <fmt/format.h>
 
+#include <sstream>
+
 #include "command_support.hpp"
 
 namespace weir::cli {
@@ -21,8 +23,10 @@ struct RunTest : CommandTest {
     EXPECT_EQ(end.status, 0) << end.err;
     return end.out;
   }
-  // Until the running worker has committed a count of `key`.
+  // Until the running worker has committed a count of `key`. Asked before the worker answers, a query would
+  // open the state itself, and again and again keep the worker from it.
   void wait_for_count(const std::string& key, int count) {
+    wait_until([&] { return std::filesystem::exists(directory / "weir-state" / "words" / "query.sock"); });
     const auto wanted = fmt::format("\"count\":{},", count);
     wait_until([&] { return run({"query", "words.yaml", key, "--json"}).out.find(wanted) != std::string::npos; });
   }
@@ -74,7 +78,14 @@ TEST_F(RunTest, DeadLettersAreCountedAndListedAndChangeNoStatus) {
   EXPECT_THAT(end.err, HasSubstr("3 dead letters, 1 key in "));
   const auto list = run({"dead", "list", "words.yaml"});
   EXPECT_EQ(list.status, 0);
-  EXPECT_EQ(std::count(list.out.begin(), list.out.end(), '\n'), 6);
+  std::istringstream lines(list.out);
+  std::size_t letters = 0;
+  for (std::string line; std::getline(lines, line);) {
+    const bool names_one = line.starts_with("words/shardId-");  // cannot be broken: it is to be copied
+    letters += names_one ? 1 : 0;
+    EXPECT_TRUE(names_one || line.size() < 80) << line;
+  }
+  EXPECT_EQ(letters, 3U);
   EXPECT_THAT(list.out, HasSubstr("MissingKey"));
   EXPECT_THAT(list.out, HasSubstr("WrongType"));
   EXPECT_EQ(list.err, "3 dead letters\n");
