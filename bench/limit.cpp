@@ -106,8 +106,8 @@ class Client {
 };
 
 std::string shard_iterator(Client& client, const std::string& shard) {
-  const auto reply =
-      client.call("GetShardIterator", {{"ShardId", shard}, {"ShardIteratorType", "TRIM_HORIZON"}, {"StreamName", "replay"}});
+  const auto reply = client.call("GetShardIterator",
+                                 {{"ShardId", shard}, {"ShardIteratorType", "TRIM_HORIZON"}, {"StreamName", "replay"}});
   wire::Arena arena;
   wire::CborReader reader(reply, arena);
   std::string iterator;

@@ -104,7 +104,8 @@ ReplayPages::Buffer ReplayPages::build(std::uint32_t shard, std::uint32_t record
 
 std::string_view ReplayPages::page(Place place) {
   const bool past = place.page >= options_.pages_per_shard;
-  auto& buffer = past ? empty_[place.shard] : buffers_[place.shard * buffers_per_shard + place.page % buffers_per_shard];
+  auto& buffer =
+      past ? empty_[place.shard] : buffers_[place.shard * buffers_per_shard + place.page % buffers_per_shard];
   const auto next = past ? place.page : place.page + 1;
   for (const auto at : buffer.numbers) {
     put_digits(buffer.body, at, place.page, page_digits);

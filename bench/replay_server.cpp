@@ -224,7 +224,8 @@ class Connection {
     reply_ = service_.answer(header(head, "x-amz-target"), std::string_view(input_).substr(end + 4, length));
     input_.erase(0, end + 4 + length);
     head_ = fmt::format(
-        "HTTP/1.1 {} {}\r\nContent-Type: application/x-amz-cbor-1.1\r\nx-amzn-RequestId: replay\r\nContent-Length: {}\r\n\r\n",
+        "HTTP/1.1 {} {}\r\nContent-Type: application/x-amz-cbor-1.1\r\nx-amzn-RequestId: replay\r\nContent-Length: "
+        "{}\r\n\r\n",
         reply_.status, reply_.status == 200 ? "OK" : "Bad Request", body().size());
     head_sent_ = 0;
     body_sent_ = 0;

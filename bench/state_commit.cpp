@@ -125,6 +125,7 @@ int main(int argc, char** argv) {
   state::RocksStore::Options options(directory, combiner, blocking);
   options.journal_bytes_max = journal;
   options.write_buffer_bytes = buffer;
+  const auto resident_before = resident_bytes();
   auto opened = state::RocksStore::open(options);
   if (!opened) {
     fmt::print(stderr, "{}\n", to_string(opened.error()));
@@ -174,10 +175,10 @@ int main(int argc, char** argv) {
   }
   fmt::print(
       "keys {:>8}  rows/commit {:>6}  journal {:>3} MiB  buffer {:>3} MiB  cpu {:6.3f} us/row  wall {:6.3f} us/row  "
-      "{:6.1f} ns/record  rss {:.0f} MB\n",
+      "{:6.1f} ns/record  rss +{:.0f} MB\n",
       keys, rows / commits, journal >> 20U, buffer >> 20U, cpu / static_cast<double>(rows) * 1e6,
       wall / static_cast<double>(rows) * 1e6, cpu / static_cast<double>(commits * records) * 1e9,
-      static_cast<double>(resident_bytes()) * 1e-6);
+      (static_cast<double>(resident_bytes()) - static_cast<double>(resident_before)) * 1e-6);
   opened->reset();
   std::filesystem::remove_all(directory);
 }
