@@ -64,7 +64,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   // simdjson checks more in what is skipped, so only its yes binds us; and it counts depth its own way.
   static simdjson::dom::parser parser(64 * 1024 * 1024);
   simdjson::dom::element element;
-  const bool is_object = parser.parse(text.data(), text.size()).get(element) == simdjson::SUCCESS && element.is_object();
+  const bool is_object =
+      parser.parse(text.data(), text.size()).get(element) == simdjson::SUCCESS && element.is_object();
   std::size_t depth = 0;
   for (const char c : text) {
     depth += c == '[' || c == '{' ? 1 : 0;

@@ -11,7 +11,8 @@
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   static const auto file = weir::pipelines::parse_file(
-      "{name: p, source: {stream: s}, keys: [k, [k, v]], aggregates: {n: count, s: {sum: v}, a: {mean: v}, lo: {min: v}, "
+      "{name: p, source: {stream: s}, keys: [k, [k, v]], aggregates: {n: count, s: {sum: v}, a: {mean: v}, lo: {min: "
+      "v}, "
       "hi: {max: v}}}",
       "f.yaml");
   if (size == 0) {

@@ -45,7 +45,8 @@ std::string value_of(const Section& section, std::string_view key) {
 }
 
 // A section's keys. They are never mixed over two files: half of an old pair would pass for a whole one.
-Result<std::optional<Credentials>> keys_of(const Section* section, const std::string& profile, const std::string& file) {
+Result<std::optional<Credentials>> keys_of(const Section* section, const std::string& profile,
+                                           const std::string& file) {
   if (section == nullptr) {
     return std::optional<Credentials>();
   }
@@ -68,7 +69,8 @@ Result<std::optional<Credentials>> keys_of(const Section* section, const std::st
 }
 
 Error unsupported(const std::string& profile, std::string_view key) {
-  return refused("UnsupportedCredentials", fmt::format("profile \"{}\" gets its keys by {}: {}", profile, key, supported));
+  return refused("UnsupportedCredentials",
+                 fmt::format("profile \"{}\" gets its keys by {}: {}", profile, key, supported));
 }
 
 Result<std::optional<Credentials>> read_profile(const Environment& environment, const std::string& profile) {
@@ -149,7 +151,8 @@ std::shared_ptr<CredentialsProvider> static_credentials(Credentials credentials)
 }
 
 Result<std::shared_ptr<CredentialsProvider>> environment_credentials(const Environment& environment) {
-  Credentials keys(environment("AWS_ACCESS_KEY_ID"), environment("AWS_SECRET_ACCESS_KEY"), environment("AWS_SESSION_TOKEN"));
+  Credentials keys(environment("AWS_ACCESS_KEY_ID"), environment("AWS_SECRET_ACCESS_KEY"),
+                   environment("AWS_SESSION_TOKEN"));
   if (keys.session_token.empty()) {
     keys.session_token = environment("AWS_SECURITY_TOKEN");
   }
@@ -157,9 +160,9 @@ Result<std::shared_ptr<CredentialsProvider>> environment_credentials(const Envir
     return std::shared_ptr<CredentialsProvider>();
   }
   if (keys.access_key_id.empty() || keys.secret_access_key.empty()) {
-    return refused("PartialCredentials",
-                   keys.access_key_id.empty() ? "AWS_SECRET_ACCESS_KEY is set, but AWS_ACCESS_KEY_ID is not"
-                                              : "AWS_ACCESS_KEY_ID is set, but AWS_SECRET_ACCESS_KEY is not");
+    return refused("PartialCredentials", keys.access_key_id.empty()
+                                             ? "AWS_SECRET_ACCESS_KEY is set, but AWS_ACCESS_KEY_ID is not"
+                                             : "AWS_ACCESS_KEY_ID is set, but AWS_SECRET_ACCESS_KEY is not");
   }
   WEIR_TRY(keys, checked(std::move(keys), "the environment"));
   return static_credentials(std::move(keys));
@@ -175,7 +178,8 @@ Result<std::shared_ptr<CredentialsProvider>> profile_credentials(const Environme
       std::make_shared<ProfileCredentials>(environment, profile, *std::move(keys)));
 }
 
-Result<std::shared_ptr<CredentialsProvider>> default_provider(const Environment& environment, const std::string& profile) {
+Result<std::shared_ptr<CredentialsProvider>> default_provider(const Environment& environment,
+                                                              const std::string& profile) {
   const bool named = !profile.empty();
   if (!named) {
     WEIR_TRY(auto provider, environment_credentials(environment));

@@ -151,7 +151,8 @@ std::optional<std::chrono::milliseconds> retry_after(const http::Headers& header
 
 std::string printable(std::string_view text, std::size_t bytes_max) {
   std::string result(text.substr(0, bytes_max));
-  std::replace_if(result.begin(), result.end(), [](char c) { return c < ' ' || c == '\x7f'; }, ' ');
+  std::replace_if(
+      result.begin(), result.end(), [](char c) { return c < ' ' || c == '\x7f'; }, ' ');
   return result;
 }
 
@@ -160,7 +161,8 @@ std::string printable(std::string_view text, std::size_t bytes_max) {
 Error service_error(std::string_view operation, const http::Reply& reply) {
   constexpr std::size_t request_id_bytes_max = 128;
   const auto said = wire::read_aws_error(reply.headers.find("x-amzn-errortype").value_or(""), reply.body.bytes());
-  const auto* known = std::find_if(std::begin(rules), std::end(rules), [&](const Rule& rule) { return rule.code == said.code; });
+  const auto* known =
+      std::find_if(std::begin(rules), std::end(rules), [&](const Rule& rule) { return rule.code == said.code; });
   auto rule = known != std::end(rules) ? *known : rule_of_status(reply.status);
   // An iterator that the service does not take (any more) is replaced, like an expired one: nothing else in
   // a GetRecords request can be wrong. The KCL does the same.
@@ -192,9 +194,9 @@ Error service_error(std::string_view operation, const http::Reply& reply) {
 }
 
 bool may_be_clock_skew(const Error& error) noexcept {
-  constexpr std::array<std::string_view, 6> codes = {"RequestTimeTooSkewed",      "RequestExpired",
-                                                     "RequestInTheFuture",        "InvalidSignatureException",
-                                                     "SignatureDoesNotMatch",     "AuthFailure"};
+  constexpr std::array<std::string_view, 6> codes = {"RequestTimeTooSkewed",  "RequestExpired",
+                                                     "RequestInTheFuture",    "InvalidSignatureException",
+                                                     "SignatureDoesNotMatch", "AuthFailure"};
   return std::find(codes.begin(), codes.end(), error.code) != codes.end();
 }
 

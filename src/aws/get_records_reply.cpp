@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "aws/kinesis_messages.hpp"
+#include "aws/plain_record.hpp"
 #include "aws/read_map.hpp"
 #include "weir/stream/sequence_number.hpp"
 #include "weir/wire/utf8.hpp"
@@ -57,6 +58,22 @@ bool is_partition_key(std::string_view text) {
 }
 
 // What is missing from or wrong with a record; null: nothing.
+const char* problem_with(const stream::RawRecord& record, bool has_data) {
+  if (!is_sequence_number(record.sequence_number)) {
+    return "has a record without a well-formed SequenceNumber";
+  }
+  if (!has_data) {
+    return "has a record without Data";
+  }
+  if (record.data.size() > api::record_bytes_max) {
+    return "has a record larger than the service allows";
+  }
+  if (!is_partition_key(record.partition_key)) {
+    return "has a record without a well-formed PartitionKey";
+  }
+  return nullptr;
+}
+
 const char* read_record(CborReader& reader, stream::RawRecord& record) {
   bool has_data = false;
   read_map(reader, [&](std::string_view key) {
@@ -79,19 +96,12 @@ const char* read_record(CborReader& reader, stream::RawRecord& record) {
   if (reader.failed()) {
     return nullptr;  // said by finish()
   }
-  if (!is_sequence_number(record.sequence_number)) {
-    return "has a record without a well-formed SequenceNumber";
-  }
-  if (!has_data) {
-    return "has a record without Data";
-  }
-  if (record.data.size() > api::record_bytes_max) {
-    return "has a record larger than the service allows";
-  }
-  if (!is_partition_key(record.partition_key)) {
-    return "has a record without a well-formed PartitionKey";
-  }
-  return nullptr;
+  return problem_with(record, has_data);
+}
+
+// The others are probably as long as the first: one allocation of the right size instead of a dozen.
+void reserve(std::vector<stream::RawRecord>& records, std::size_t first_bytes, std::size_t bytes_left) {
+  records.reserve(std::min<std::size_t>(bytes_left / first_bytes + 1, api::get_records_max));
 }
 
 const char* read_records(CborReader& reader, std::size_t body_bytes, std::vector<stream::RawRecord>& records) {
@@ -106,11 +116,8 @@ const char* read_records(CborReader& reader, std::size_t body_bytes, std::vector
     if (const char* problem = read_record(reader, records.emplace_back())) {
       return problem;
     }
-    // The others are probably as long as the first: one allocation of the right size instead of a dozen.
     if (records.size() == 1 && !reader.failed()) {
-      const auto record_bytes = reader.offset() - begin;
-      const auto more = (body_bytes - reader.offset()) / record_bytes;
-      records.reserve(std::min<std::size_t>(more + 1, api::get_records_max));
+      reserve(records, reader.offset() - begin, body_bytes - reader.offset());
     }
   }
   return nullptr;
@@ -142,12 +149,23 @@ api::ChildShard read_child(CborReader& reader) {
   return child;
 }
 
-}  // namespace
+// Reads a member of the reply other than its records.
+bool read_member(CborReader& reader, std::string_view key, api::GetRecordsReply& reply) {
+  if (is(key, "NextShardIterator")) {
+    reply.next_shard_iterator = reader.text();
+  } else if (is(key, "MillisBehindLatest")) {
+    reply.behind = std::chrono::milliseconds(std::max<std::int64_t>(reader.integer(), 0));
+  } else if (is(key, "ChildShards")) {
+    read_array(reader, [&] { reply.child_shards.push_back(read_child(reader)); });
+  } else {
+    return false;
+  }
+  return true;
+}
 
-Result<api::GetRecordsReply> decode_get_records(std::string_view body, std::shared_ptr<const void> owner) {
-  wire::Arena arena;
+// The reply as the general reader reads it: any CBOR. What is wrong is said here.
+Result<void> read_reply(std::string_view body, wire::Arena& arena, api::GetRecordsReply& reply) {
   CborReader reader(body, arena);
-  api::GetRecordsReply reply;
   const char* problem = nullptr;
   bool has_records = false;
   read_map(reader, [&](std::string_view key) {
@@ -157,21 +175,150 @@ Result<api::GetRecordsReply> decode_get_records(std::string_view body, std::shar
     if (is(key, "Records") && !has_records) {
       has_records = true;
       problem = read_records(reader, body.size(), reply.records);
-    } else if (is(key, "NextShardIterator")) {
-      reply.next_shard_iterator = reader.text();
-    } else if (is(key, "MillisBehindLatest")) {
-      reply.behind = std::chrono::milliseconds(std::max<std::int64_t>(reader.integer(), 0));
-    } else if (is(key, "ChildShards")) {
-      read_array(reader, [&] { reply.child_shards.push_back(read_child(reader)); });
-    } else {
-      return false;
+      return true;
     }
-    return true;
+    return read_member(reader, key, reply);
   });
   if (problem != nullptr) {
     return bad_reply(operation, problem);
   }
-  WEIR_CHECK(finish(reader, operation));
+  return finish(reader, operation);
+}
+
+// The shortcut: walks the reply's map and its array of records itself, takes plain records as such, and
+// hands every other value to the general reader. Succeeds on well-formed replies of the usual shape only;
+// whatever else it meets, the whole reply is read again by `read_reply`, whose word counts.
+class QuickReply {
+ public:
+  QuickReply(std::string_view body, wire::Arena& arena, api::GetRecordsReply& reply)
+      : at_(body.data()), end_(body.data() + body.size()), arena_(arena), reply_(reply) {}
+
+  bool read() {
+    bool has_records = false;
+    std::size_t left = 0;
+    if (!enter(0xa0, left)) {
+      return false;
+    }
+    while (more(left)) {
+      std::string_view key;
+      if (!read_key(key)) {
+        return false;
+      }
+      if (is(key, "Records")) {
+        if (has_records || !read_records()) {
+          return false;
+        }
+        has_records = true;
+        continue;
+      }
+      CborReader reader({at_, bytes_left()}, arena_);
+      if (!reader.null() && !read_member(reader, key, reply_)) {
+        reader.skip();
+      }
+      if (reader.failed()) {
+        return false;
+      }
+      at_ += reader.offset();
+    }
+    return !failed_ && at_ == end_;
+  }
+
+ private:
+  static constexpr std::size_t open = SIZE_MAX;  // of indefinite length, up to a break
+
+  std::size_t bytes_left() const { return static_cast<std::size_t>(end_ - at_); }
+
+  // A container's head; `major` is that of an empty one.
+  bool enter(unsigned major, std::size_t& left) {
+    if (bytes_left() < 3) {
+      return false;
+    }
+    const unsigned info = static_cast<unsigned char>(*at_++) - major;
+    const auto byte = [this] { return std::size_t{static_cast<unsigned char>(*at_++)}; };
+    if (info < 24) {
+      left = info;
+    } else if (info == 24) {
+      left = byte();
+    } else if (info == 25) {
+      left = byte() << 8U;
+      left |= byte();
+    } else if (info == 31) {
+      left = open;
+    }
+    return info <= 25 || info == 31;
+  }
+  bool more(std::size_t& left) {
+    if (left != open) {
+      return left-- != 0;
+    }
+    if (at_ == end_) {
+      failed_ = true;
+      return false;
+    }
+    if (static_cast<unsigned char>(*at_) == 0xff) {
+      ++at_;
+      return false;
+    }
+    return true;
+  }
+  bool read_key(std::string_view& key) {
+    const std::size_t size = at_ == end_ ? SIZE_MAX : static_cast<unsigned char>(*at_) - std::size_t{0x60};
+    if (size > 23 || bytes_left() < size + 1) {
+      return false;
+    }
+    key = {at_ + 1, size};
+    at_ += size + 1;
+    return true;
+  }
+  bool read_records() {
+    auto& records = reply_.records;
+    std::size_t left = 0;
+    if (!enter(0x80, left)) {
+      return false;
+    }
+    while (more(left)) {
+      if (records.size() == api::get_records_max) {
+        return false;
+      }
+      const char* const begin = at_;
+      if (!read_one(records.emplace_back())) {
+        return false;
+      }
+      if (records.size() == 1) {
+        reserve(records, static_cast<std::size_t>(at_ - begin), bytes_left());
+      }
+    }
+    return !failed_;
+  }
+  bool read_one(stream::RawRecord& record) {
+    if (const char* after = PlainRecord::read(at_, end_, record)) {
+      at_ = after;
+      return problem_with(record, true) == nullptr;
+    }
+    record = stream::RawRecord();
+    CborReader reader({at_, bytes_left()}, arena_);
+    if (read_record(reader, record) != nullptr || reader.failed()) {
+      return false;
+    }
+    at_ += reader.offset();
+    return true;
+  }
+
+  const char* at_;
+  const char* const end_;
+  wire::Arena& arena_;
+  api::GetRecordsReply& reply_;
+  bool failed_ = false;
+};
+
+Result<api::GetRecordsReply> decode(std::string_view body, std::shared_ptr<const void> owner, bool shortcut) {
+  wire::Arena arena;
+  api::GetRecordsReply reply;
+  if (!shortcut || !QuickReply(body, arena, reply).read()) {
+    arena = wire::Arena();
+    reply = api::GetRecordsReply();
+    WEIR_CHECK(read_reply(body, arena, reply));
+  }
   if (reply.next_shard_iterator && reply.next_shard_iterator->empty()) {
     return bad_reply(operation, "has an empty NextShardIterator");
   }
@@ -191,6 +338,16 @@ Result<api::GetRecordsReply> decode_get_records(std::string_view body, std::shar
     reply.buffer = std::move(owner);
   }
   return reply;
+}
+
+}  // namespace
+
+Result<api::GetRecordsReply> decode_get_records(std::string_view body, std::shared_ptr<const void> owner) {
+  return decode(body, std::move(owner), true);
+}
+
+Result<api::GetRecordsReply> decode_get_records_in_general(std::string_view body, std::shared_ptr<const void> owner) {
+  return decode(body, std::move(owner), false);
 }
 
 }  // namespace weir::aws

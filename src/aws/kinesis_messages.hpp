@@ -37,5 +37,7 @@ Result<api::UpdateShardCountReply> decode_update_shard_count(std::string_view bo
 /// One pass over the body; the records point into it. `owner` keeps the body alive, and
 /// `stream::padding_bytes` readable bytes must follow the body.
 Result<api::GetRecordsReply> decode_get_records(std::string_view body, std::shared_ptr<const void> owner);
+/// The same without the shortcut for replies as AWS writes them; tests compare the two.
+Result<api::GetRecordsReply> decode_get_records_in_general(std::string_view body, std::shared_ptr<const void> owner);
 
 }  // namespace weir::aws

@@ -207,7 +207,8 @@ Result<api::PutRecordsReply> decode_put_records(std::string_view body, std::size
   });
   WEIR_CHECK(finish(reader, operation));
   if (reply.results.size() != records) {
-    return bad_reply(operation, "answers " + std::to_string(reply.results.size()) + " records of " + std::to_string(records));
+    return bad_reply(operation,
+                     "answers " + std::to_string(reply.results.size()) + " records of " + std::to_string(records));
   }
   for (const auto& result : reply.results) {
     if (!result.error_code.empty()) {

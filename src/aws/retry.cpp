@@ -33,11 +33,13 @@ bool RetryBudget::take(std::int32_t tokens) noexcept {
 void RetryBudget::give(std::int32_t tokens) noexcept {
   auto left = tokens_.load(std::memory_order_relaxed);
   // A full purse is only looked at: thousands of successes a second write nothing.
-  while (left < max_ && !tokens_.compare_exchange_weak(left, left + std::min(tokens, max_ - left), std::memory_order_relaxed)) {
+  while (left < max_ &&
+         !tokens_.compare_exchange_weak(left, left + std::min(tokens, max_ - left), std::memory_order_relaxed)) {
   }
 }
 
-RetryPolicy::RetryPolicy(Options options, Random random) : options_(options), budget_(options.budget), seed_(random()) {}
+RetryPolicy::RetryPolicy(Options options, Random random)
+    : options_(options), budget_(options.budget), seed_(random()) {}
 
 std::optional<Duration> RetryPolicy::Attempts::after(const Error& error) {
   const auto& options = policy_.options_;

@@ -210,7 +210,8 @@ std::string kinesis_endpoint(std::string_view region, bool fips, bool dual_stack
   const auto& partition = partition_of(region);
   // The standard host of us-gov is its FIPS host.
   const bool own_fips_host = fips && (dual_stack || !region.starts_with("us-gov-"));
-  const auto suffix = dual_stack && !partition.dual_stack_suffix.empty() ? partition.dual_stack_suffix : partition.suffix;
+  const auto suffix =
+      dual_stack && !partition.dual_stack_suffix.empty() ? partition.dual_stack_suffix : partition.suffix;
   return fmt::format("https://kinesis{}.{}.{}", own_fips_host ? "-fips" : "", region, suffix);
 }
 
@@ -223,7 +224,8 @@ bool is_loopback(std::string_view endpoint) {
     return false;
   }
   // A name like 127.example.com is somewhere else.
-  const bool dotted = std::all_of(host->begin(), host->end(), [](char c) { return (c >= '0' && c <= '9') || c == '.'; });
+  const bool dotted =
+      std::all_of(host->begin(), host->end(), [](char c) { return (c >= '0' && c <= '9') || c == '.'; });
   return *host == "localhost" || *host == "::1" || (dotted && host->starts_with("127."));
 }
 

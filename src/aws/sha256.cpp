@@ -29,7 +29,8 @@ void require(bool succeeded) {
 Sha256 sha256(std::string_view first, std::string_view second) {
   thread_local const std::unique_ptr<EVP_MD_CTX, FreeContext> context(EVP_MD_CTX_new());
   Sha256 hash;
-  require(context != nullptr && algorithm() != nullptr && EVP_DigestInit_ex2(context.get(), algorithm(), nullptr) == 1 &&
+  require(context != nullptr && algorithm() != nullptr &&
+          EVP_DigestInit_ex2(context.get(), algorithm(), nullptr) == 1 &&
           EVP_DigestUpdate(context.get(), first.data(), first.size()) == 1 &&
           EVP_DigestUpdate(context.get(), second.data(), second.size()) == 1 &&
           EVP_DigestFinal_ex(context.get(), hash.data(), nullptr) == 1);

@@ -14,15 +14,24 @@ constexpr std::string_view algorithm = "AWS4-HMAC-SHA256";
 
 // Changed or dropped on the way by proxies (botocore's SIGNED_HEADERS_BLACKLIST, and the hop-by-hop
 // headers of RFC 9110 7.6.1); and the signature itself.
-constexpr std::array<std::string_view, 12> unsigned_headers = {
-    "authorization", "connection", "expect",  "keep-alive",        "proxy-authenticate", "proxy-authorization",
-    "te",            "trailer",    "upgrade", "transfer-encoding", "user-agent",         "x-amzn-trace-id"};
+constexpr std::array<std::string_view, 12> unsigned_headers = {"authorization",
+                                                               "connection",
+                                                               "expect",
+                                                               "keep-alive",
+                                                               "proxy-authenticate",
+                                                               "proxy-authorization",
+                                                               "te",
+                                                               "trailer",
+                                                               "upgrade",
+                                                               "transfer-encoding",
+                                                               "user-agent",
+                                                               "x-amzn-trace-id"};
 
 char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
 bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
 bool is_unreserved(char c) {
-  return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.' ||
-         c == '~';
+  return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_' ||
+         c == '.' || c == '~';
 }
 
 void append_encoded(std::string& out, char c) {

@@ -21,14 +21,18 @@ void declare_common(CLI::App& app, CommonOptions& common) {
   app.add_option("--endpoint", common.endpoint, "where to send requests (AWS_ENDPOINT_URL_KINESIS, AWS_ENDPOINT_URL)")
       ->type_name("URL")
       ->group(group);
-  app.add_option("--region", common.region, "the AWS region (AWS_REGION, AWS_DEFAULT_REGION)")->type_name("NAME")->group(group);
+  app.add_option("--region", common.region, "the AWS region (AWS_REGION, AWS_DEFAULT_REGION)")
+      ->type_name("NAME")
+      ->group(group);
   app.add_option("--profile", common.profile, "the profile of the AWS configuration files (AWS_PROFILE)")
       ->type_name("NAME")
       ->group(group);
   app.add_flag("-v,--verbose", common.verbosity, "say what happens; twice: say every retry")->group(group);
   app.add_flag("-q,--quiet", common.quiet, "say nothing but errors")->group(group);
   // Seen before parsing; declared for the list in the help.
-  app.add_flag_function("-h,--help", [](std::int64_t /*count*/) {}, "print this help")->group(group);
+  app.add_flag_function(
+         "-h,--help", [](std::int64_t /*count*/) {}, "print this help")
+      ->group(group);
 }
 
 void prepare(CLI::App& app, Command& command, CommonOptions& common) {
@@ -52,7 +56,8 @@ std::vector<std::string> option_names(const CLI::App& app) {
 }
 
 std::optional<Error> extra_argument(const CLI::App& app) {
-  const auto extras = app.remaining();
+  auto extras = app.remaining();
+  std::erase(extras, "--");  // CLI11 keeps the mark itself
   if (extras.empty()) {
     return {};
   }
@@ -149,7 +154,9 @@ std::string help_of(Command& command) {
   CLI::App app;
   prepare(app, command, common);
   const auto words = command.words();
-  auto out = fmt::format("weir {}: {}\n\nUsage: weir {} {} [options]\n\n", words.name, words.summary, words.name, words.usage);
+  auto out = fmt::format("weir {}: {}\n\n", words.name, words.summary);
+  const auto usage = fmt::format("Usage: weir {} ", words.name);
+  out += usage + wrap(words.usage + " [options]", columns, usage.size()) + "\n\n";
   append_paragraphs(out, words.details);
   append_options(out, app, false);
   out += fmt::format("\n{}:\n", common_group);

@@ -79,7 +79,8 @@ Result<Choice> choose(std::vector<std::string> arguments) {
     return choice;
   }
   if (arguments[0].starts_with('-')) {
-    return misuse(fmt::format("found '{}' where a command was expected; options follow the command", printable(arguments[0])));
+    return misuse(
+        fmt::format("found '{}' where a command was expected; options follow the command", printable(arguments[0])));
   }
   auto commands = all_commands();
   for (auto& command : commands) {

@@ -23,8 +23,8 @@ bool is_true(const std::string& text) { return text == "true" || text == "True" 
 Error explain(Error error, const Connection& connection, const std::string& stream) {
   const auto& endpoint = connection.settings.endpoint;
   if (error.code == "ResourceNotFoundException") {
-    error.message = fmt::format("there is no stream '{}' at {} (region {}); check the name, --region and --endpoint", stream,
-                                endpoint, connection.settings.region);
+    error.message = fmt::format("there is no stream '{}' at {} (region {}); check the name, --region and --endpoint",
+                                stream, endpoint, connection.settings.region);
   } else if (error.http_status == 0 && error.next == Next::retry) {
     error.message += connection.is_local ? std::string("; `weir local` starts a local one")
                                          : fmt::format("; check --endpoint ({}), --region and the network", endpoint);

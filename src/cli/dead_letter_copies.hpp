@@ -14,7 +14,8 @@ namespace weir::cli {
 /// it is given must outlive it.
 class DeadLetterCopies {
  public:
-  DeadLetterCopies(api::KinesisApi& api, Clock& clock, std::string stream) : api_(api), clock_(clock), stream_(std::move(stream)) {}
+  DeadLetterCopies(api::KinesisApi& api, Clock& clock, std::string stream)
+      : api_(api), clock_(clock), stream_(std::move(stream)) {}
 
   /// Fails with `retry` where trying again may help.
   Task<void> copy(std::span<const state::DeadLetter> letters, std::stop_token stop);

@@ -53,8 +53,9 @@ class DeadList final : public Command {
       return cell == nullptr ? std::string() : printable(cell->value);
     };
     const auto bytes = text("bytes");
-    return console.print(fmt::format("{}\n  {}  {}{}  {}\n", text("event_id"), text("arrival"), console.paint_out(Ink::red, text("code")),
-                                     bytes.empty() ? "" : fmt::format("  {} bytes", with_commas(bytes)), text("reason")));
+    return console.print(fmt::format(
+        "{}\n  {}  {}{}  {}\n", text("event_id"), text("arrival"), console.paint_out(Ink::red, text("code")),
+        bytes.empty() ? "" : fmt::format("  {} bytes", with_commas(bytes)), text("reason")));
   }
 
   std::string file_;

@@ -26,11 +26,10 @@ Result<LineReader::Step> LineReader::next() {
       scanned_ = filled_;
     }
     if (filled_ - begin_ > options_.line_bytes_max) {
-      ++line_number_;
-      return refused("LineTooLong", fmt::format("it is longer than {} bytes", options_.line_bytes_max));
+      return too_long();
     }
     if (at_end_) {
-      return begin_ < filled_ ? hand_out(filled_, filled_) : Step::end;
+      return begin_ < filled_ ? hand_out(filled_, filled_) : Result<Step>(Step::end);
     }
     auto more = read_more();
     if (!more || *more == Step::wait) {
@@ -39,12 +38,20 @@ Result<LineReader::Step> LineReader::next() {
   }
 }
 
-LineReader::Step LineReader::hand_out(std::size_t end, std::size_t next_begin) {
+Result<LineReader::Step> LineReader::hand_out(std::size_t end, std::size_t next_begin) {
+  if (end - begin_ > options_.line_bytes_max) {
+    return too_long();
+  }
   line_ = std::string_view(bytes_ + begin_, end - begin_);
   begin_ = next_begin;
   scanned_ = next_begin;
   ++line_number_;
   return Step::line;
+}
+
+Error LineReader::too_long() {
+  ++line_number_;
+  return refused("LineTooLong", fmt::format("it is longer than {} bytes", options_.line_bytes_max));
 }
 
 // Lines already handed out keep the old block; the unfinished one moves.

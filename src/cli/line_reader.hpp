@@ -40,7 +40,8 @@ class LineReader {
  private:
   void make_room();
   Result<Step> read_more();
-  Step hand_out(std::size_t end, std::size_t next_begin);
+  Result<Step> hand_out(std::size_t end, std::size_t next_begin);
+  Error too_long();
 
   const int descriptor_;
   const Options options_;

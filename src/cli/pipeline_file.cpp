@@ -3,11 +3,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
 #include <filesystem>
 #include <system_error>
 
 #include "cli/run_on.hpp"
 #include "cli/text.hpp"
+#include "weir/base/clock.hpp"
 
 namespace weir::cli {
 namespace {
@@ -34,6 +36,20 @@ Result<pipelines::FileDefinition> load_pipeline(const std::string& path, const s
   return file;
 }
 
+Result<void> while_in_use(const std::function<Result<void>()>& attempt) {
+  constexpr std::chrono::milliseconds pause{20};
+  constexpr std::chrono::milliseconds patience{2000};
+  boost::asio::io_context loop{1};
+  const auto started = system_clock().elapsed();
+  for (;;) {
+    auto outcome = attempt();
+    if (outcome || outcome.error().code != "StateInUse" || system_clock().elapsed() - started > patience) {
+      return outcome;
+    }
+    WEIR_CHECK(run_on(loop, system_clock().sleep(pause, std::stop_token())));
+  }
+}
+
 FileSettings settings_of(const pipelines::FileSource& source) {
   FileSettings settings;
   settings.endpoint = source.endpoint;
@@ -54,16 +70,28 @@ Result<void> Answers::ask(const worker::Query& query, const EachLine& each) {
   if (store_ == nullptr) {
     const auto directory = worker::state_directory(file_.state, *file_.pipeline);
     if (directory.empty()) {
-      return refused("NoState", "the state of this pipeline is kept in memory while `weir run` runs, and can't be asked; "
-                                "give it a directory with `state:` or --state");
+      return refused("NoState",
+                     "the state of this pipeline is kept in memory while `weir run` runs, and can't be asked; "
+                     "give it a directory with `state:` or --state");
     }
-    auto answered = worker::ask(directory, *file_.pipeline, query, [&](std::string_view lines) { return hand_out(lines, each); });
-    if (answered || answered.error().code != "NoWorker") {
-      return answered;
+    bool answered = false;
+    WEIR_CHECK(while_in_use([&] { return ask_worker_or_open(directory, query, each, answered); }));
+    if (answered) {
+      return {};
     }
-    WEIR_CHECK(open());
   }
   return ask_store(query, each);
+}
+
+Result<void> Answers::ask_worker_or_open(const std::string& directory, const worker::Query& query, const EachLine& each,
+                                         bool& answered) {
+  auto asked =
+      worker::ask(directory, *file_.pipeline, query, [&](std::string_view lines) { return hand_out(lines, each); });
+  answered = asked.ok();
+  if (answered || asked.error().code != "NoWorker") {
+    return asked;
+  }
+  return open();
 }
 
 Result<void> Answers::open() {
@@ -72,19 +100,23 @@ Result<void> Answers::open() {
   // Opening makes a directory where there is none; a question must not.
   std::error_code code;
   if (!std::filesystem::exists(directory, code)) {
-    return refused("NoState", fmt::format("there is no state of pipeline {} in {}; run it first, or name the state with --state",
-                                          pipeline.name(), printable(directory)));
+    return refused("NoState",
+                   fmt::format("there is no state of pipeline {} in {}; run it first, or name the state with --state",
+                               pipeline.name(), printable(directory)));
   }
   WEIR_TRY(auto store, worker::open_store(file_.state, pipeline, log_));
   WEIR_TRY(const auto stored, run_on(loop_, store->store().definition(pipeline.name())));
   if (!stored) {
-    return refused("NoState", fmt::format("the state in {} holds nothing of pipeline {}; run it first, or name the state with --state",
-                                          printable(directory), pipeline.name()));
+    return refused(
+        "NoState",
+        fmt::format("the state in {} holds nothing of pipeline {}; run it first, or name the state with --state",
+                    printable(directory), pipeline.name()));
   }
   if (*stored != pipeline.definition()) {
-    return refused("DefinitionChanged",
-                   fmt::format("the state in {} was made by another definition of pipeline {}.\n  stored: {}\n  now:    {}",
-                               printable(directory), pipeline.name(), *stored, pipeline.definition()));
+    return refused(
+        "DefinitionChanged",
+        fmt::format("the state in {} was made by another definition of pipeline {}.\n  stored: {}\n  now:    {}",
+                    printable(directory), pipeline.name(), *stored, pipeline.definition()));
   }
   store_ = std::move(store);
   return {};
@@ -95,8 +127,8 @@ Result<void> Answers::ask_store(const worker::Query& query, const EachLine& each
     auto handed = hand_out(text, each);
     co_return handed;
   };
-  return run_on(loop_, worker::answer(store_->store(), *file_.pipeline, "kinesis:" + stream_name_of(file_.source.stream), query,
-                                     lines));
+  return run_on(loop_, worker::answer(store_->store(), *file_.pipeline,
+                                      "kinesis:" + stream_name_of(file_.source.stream), query, lines));
 }
 
 }  // namespace weir::cli

@@ -17,6 +17,10 @@ namespace weir::cli {
 /// Reads a pipeline file; its mistakes are misuses. `state`, where not empty, takes the place of the file's.
 Result<pipelines::FileDefinition> load_pipeline(const std::string& path, const std::string& state);
 
+/// Tries again for a moment while another process has the state: a question opens it for milliseconds, and
+/// a worker that starts or drains holds it while nobody answers. Blocks.
+Result<void> while_in_use(const std::function<Result<void>()>& attempt);
+
 /// Where the file says its stream is.
 FileSettings settings_of(const pipelines::FileSource& source);
 /// The name of a stream given by name or ARN.
@@ -35,6 +39,8 @@ class Answers {
   Result<void> ask(const worker::Query& query, const EachLine& each);
 
  private:
+  Result<void> ask_worker_or_open(const std::string& directory, const worker::Query& query, const EachLine& each,
+                                  bool& answered);
   Result<void> open();
   Result<void> ask_store(const worker::Query& query, const EachLine& each);
 

@@ -84,7 +84,8 @@ class Put final : public Command {
   void declare(CLI::App& app) override {
     app.add_option("STREAM", stream_, "the stream's name")->required();
     app.add_option("FILE", file_, "what to read; standard input when it is left out or -");
-    app.add_option("--key", key_, "the JSON field that holds the partition key: origin, or flight.origin")->type_name("FIELD");
+    app.add_option("--key", key_, "the JSON field that holds the partition key: origin, or flight.origin")
+        ->type_name("FIELD");
     app.add_flag("--json", json_, "print the totals as one JSON object on standard output");
   }
 
@@ -121,7 +122,9 @@ class Put final : public Command {
     });
     const auto started = system_clock().elapsed();
     ProgressBar bar(context.console, input.size());
-    const auto seconds = [started] { return std::chrono::duration<double>(system_clock().elapsed() - started).count(); };
+    const auto seconds = [started] {
+      return std::chrono::duration<double>(system_clock().elapsed() - started).count();
+    };
     auto outcome = run_on(loop, put_and_show(putter, lines, bar, seconds, stop.get_token()));
     context.console.erase_progress();
     return report(context, putter, seconds(), std::move(outcome));
@@ -139,8 +142,8 @@ class Put final : public Command {
     co_return outcome ? ended : outcome;
   }
 
-  static Task<void> redraw(const Putter& putter, const LineReader& lines, ProgressBar& bar, std::function<double()> seconds,
-                           std::stop_token stop) {
+  static Task<void> redraw(const Putter& putter, const LineReader& lines, ProgressBar& bar,
+                           std::function<double()> seconds, std::stop_token stop) {
     while (bar.shown()) {
       bar.draw(lines.bytes_read(), putter.totals().records, seconds());
       WEIR_CO_CHECK(co_await system_clock().sleep(redraw_interval, stop));
@@ -172,10 +175,11 @@ class Put final : public Command {
       error.message = fmt::format("stopped before line {}", putter.first_line_left());
     }
     const auto before = putter.first_line_left() - 1;
-    error.message += putter.put_later_lines()
-                         ? fmt::format("\n{} put: the lines before it, and some after it", counted(totals.records, "record"))
-                         : fmt::format("\n{} put: {}, nothing after", counted(totals.records, "record"),
-                                       before == 0 ? "nothing before it" : fmt::format("every line up to {}", before));
+    error.message +=
+        putter.put_later_lines()
+            ? fmt::format("\n{} put: the lines before it, and some after it", counted(totals.records, "record"))
+            : fmt::format("\n{} put: {}, nothing after", counted(totals.records, "record"),
+                          before == 0 ? "nothing before it" : fmt::format("every line up to {}", before));
     return error;
   }
 

@@ -15,7 +15,8 @@ struct Round {
 };
 
 // Leaves in the request what was not stored.
-void keep_failed(api::PutRecordsRequest& request, const api::PutRecordsReply& reply, Round& round, PutOutcome& outcome) {
+void keep_failed(api::PutRecordsRequest& request, const api::PutRecordsReply& reply, Round& round,
+                 PutOutcome& outcome) {
   std::size_t kept = 0;
   round.code.clear();
   for (std::size_t i = 0; i < request.records.size(); ++i) {
@@ -65,8 +66,9 @@ Task<PutOutcome> put_entries(api::KinesisApi& api, Clock& clock, api::PutRecords
     }
     fruitless = outcome.records > before ? 0 : fruitless + 1;
     if (fruitless >= retry.fruitless_max) {
-      outcome.error = Error(Next::retry, round.code,
-                            fmt::format("the service stored none of them in {} attempts: {}", fruitless, round.message));
+      outcome.error =
+          Error(Next::retry, round.code,
+                fmt::format("the service stored none of them in {} attempts: {}", fruitless, round.message));
       break;
     }
     if (fruitless == 0) {

@@ -13,9 +13,15 @@ namespace weir::cli {
 
 namespace asio = boost::asio;
 
-Putter::Putter(api::KinesisApi& api, Clock& clock, RecordFeed& feed, LineReader& lines, std::string stream, Random random,
-               Options options)
-    : api_(api), clock_(clock), feed_(feed), lines_(lines), stream_(std::move(stream)), random_(random), options_(options) {}
+Putter::Putter(api::KinesisApi& api, Clock& clock, RecordFeed& feed, LineReader& lines, std::string stream,
+               Random random, Options options)
+    : api_(api),
+      clock_(clock),
+      feed_(feed),
+      lines_(lines),
+      stream_(std::move(stream)),
+      random_(random),
+      options_(options) {}
 
 Task<void> Putter::run(std::stop_token stop) {
   auto executor = co_await asio::this_coro::executor;
@@ -116,7 +122,8 @@ Task<void> Putter::wait_for_input(std::stop_token stop) {
   };
   {
     std::stop_callback on_stop(stop, stop_waiting_for_input_);
-    co_await input->async_wait(asio::posix::stream_descriptor::wait_read, asio::redirect_error(asio::use_awaitable, code));
+    co_await input->async_wait(asio::posix::stream_descriptor::wait_read,
+                               asio::redirect_error(asio::use_awaitable, code));
   }
   stop_waiting_for_input_ = nullptr;
   co_return Result<void>();

@@ -95,7 +95,8 @@ class QueryState final : public Command {
     app.add_flag("--all", all_, "every key, in order");
     auto* top = app.add_option("--top", top_, "the N keys with the largest values")->type_name("N");
     require_whole_number(*top, 1, top_max);
-    app.add_option("--by", by_, "the aggregate that --top goes by; the first one when left out")->type_name("AGGREGATE");
+    app.add_option("--by", by_, "the aggregate that --top goes by; the first one when left out")
+        ->type_name("AGGREGATE");
     app.add_option("--state", state_, "the state directory, instead of the file's")->type_name("DIR");
     app.add_flag("--json", json_, "one JSON object to a line, numbers exact");
   }
@@ -148,7 +149,8 @@ class QueryState final : public Command {
     return absent.empty() ? Result<void>() : told();
   }
 
-  Result<void> print_top(const pipelines::FileDefinition& file, Answers& answers, const Answers::EachLine& print) const {
+  Result<void> print_top(const pipelines::FileDefinition& file, Answers& answers,
+                         const Answers::EachLine& print) const {
     const auto names = file.pipeline->aggregates();
     const auto by = by_.empty() ? names.front() : by_;
     if (std::find(names.begin(), names.end(), by) == names.end()) {

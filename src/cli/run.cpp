@@ -120,12 +120,13 @@ class Run final : public Command {
         return copies->copy(letters, std::move(stop));
       };
     }
-    auto report = worker::run(*source, file.pipeline, options);
+    worker::Report report;
+    auto outcome = while_in_use([&]() -> Result<void> {
+      WEIR_TRY(report, worker::run(*source, file.pipeline, options));
+      return {};
+    });
     context.console.erase_progress();
-    if (!report) {
-      return std::move(report).error();
-    }
-    return print(context, file, *report);
+    return outcome ? print(context, file, report) : outcome;
   }
 
  private:
@@ -139,9 +140,10 @@ class Run final : public Command {
       return {};
     }
     if (file.dead_letter_stream == stream) {
-      return misuse(fmt::format("dead_letters: found stream '{}', expected another than the pipeline reads: it would read its own "
-                                "dead letters for ever",
-                                printable(stream)));
+      return misuse(fmt::format(
+          "dead_letters: found stream '{}', expected another than the pipeline reads: it would read its own "
+          "dead letters for ever",
+          printable(stream)));
     }
     WEIR_CHECK(run_on(loop, find_stream(connection, file.dead_letter_stream, std::stop_token())));
     copies.emplace(*connection.kinesis, system_clock(), file.dead_letter_stream);
@@ -205,8 +207,8 @@ class Run final : public Command {
       WEIR_CHECK(context.console.print(line + "\n"));
       WEIR_CHECK(context.console.flush());
     }
-    context.console.note(fmt::format("{}, {}, {}{} in {} ({})", counted(totals.records, "record"), bytes_text(totals.bytes),
-                                     counted(totals.dead_letters, "dead letter"),
+    context.console.note(fmt::format("{}, {}, {}{} in {} ({})", counted(totals.records, "record"),
+                                     bytes_text(totals.bytes), counted(totals.dead_letters, "dead letter"),
                                      keys ? ", " + counted(static_cast<std::uint64_t>(*keys), "key") : std::string(),
                                      seconds_text(report.seconds), rate_text(totals.records, report.seconds)));
     return {};

@@ -23,8 +23,8 @@ Result<WantedStream> parse_one(std::string_view text) {
     const auto* end = digits.data() + digits.size();
     const auto [stop, code] = std::from_chars(digits.data(), end, stream.shards);
     if (code != std::errc() || stop != end || stream.shards == 0) {
-      return misuse(fmt::format("--streams: {}: found '{}', expected a number of shards, 1 or more", printable(stream.name),
-                                printable(digits)));
+      return misuse(fmt::format("--streams: {}: found '{}', expected a number of shards, 1 or more",
+                                printable(stream.name), printable(digits)));
     }
   }
   return stream;

@@ -66,7 +66,8 @@ Result<JsonRow> JsonRow::parse(std::string_view line) {
   simdjson::ondemand::document document;
   simdjson::ondemand::object object;
   JsonRow row;
-  if (parser.iterate(padded).get(document) != simdjson::SUCCESS || document.get_object().get(object) != simdjson::SUCCESS) {
+  if (parser.iterate(padded).get(document) != simdjson::SUCCESS ||
+      document.get_object().get(object) != simdjson::SUCCESS) {
     return corrupt("BadAnswer", "the answer to the query could not be read");
   }
   for (auto field : object) {

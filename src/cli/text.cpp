@@ -84,7 +84,8 @@ std::string rate_text(std::uint64_t records, double seconds) {
 }
 
 std::string behind_text(std::chrono::milliseconds behind) {
-  return behind.count() == 0 ? "caught up" : fmt::format("{} behind", seconds_text(static_cast<double>(behind.count()) / 1000));
+  return behind.count() == 0 ? "caught up"
+                             : fmt::format("{} behind", seconds_text(static_cast<double>(behind.count()) / 1000));
 }
 
 std::size_t width_of(std::string_view text) noexcept {

@@ -107,8 +107,8 @@ bool escaped_point(const char*& p, const char* end, std::uint32_t& point) {
 }  // namespace
 
 Error JsonProblem::error() const {
-  return corrupt(
-      code, path.empty() ? fmt::format("payload: {}", sentence) : fmt::format("member {}: {}", path, sentence));
+  return corrupt(code,
+                 path.empty() ? fmt::format("payload: {}", sentence) : fmt::format("member {}: {}", path, sentence));
 }
 
 bool JsonCursor::fail(std::string_view code, std::string sentence) {

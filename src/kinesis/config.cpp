@@ -29,8 +29,7 @@ Result<void> validate_start(const ReaderConfig& config) {
     return bad("start_timestamp", "only with starting position AT_TIMESTAMP");
   }
   if (!by_number && (!config.starting_sequence_number.empty() || !config.starting_shard.empty())) {
-    return bad("starting_sequence_number",
-               "only with starting position AT_SEQUENCE_NUMBER or AFTER_SEQUENCE_NUMBER");
+    return bad("starting_sequence_number", "only with starting position AT_SEQUENCE_NUMBER or AFTER_SEQUENCE_NUMBER");
   }
   if (by_number && !stream::is_sequence_number(config.starting_sequence_number)) {
     return bad("starting_sequence_number", "required here: a decimal number of up to 129 digits");
@@ -54,12 +53,13 @@ Result<void> validate(const ReaderConfig& config) {
     return bad("stream_name", fmt::format("\"{}\" is no stream name: 1 to 128 of a-z A-Z 0-9 _ . -",
                                           config.stream_name.substr(0, 140)));
   }
-  if (!config.stream_arn.empty() && (!config.stream_arn.starts_with("arn:") ||
-                                     config.stream_arn.find(":stream/") == std::string::npos)) {
+  if (!config.stream_arn.empty() &&
+      (!config.stream_arn.starts_with("arn:") || config.stream_arn.find(":stream/") == std::string::npos)) {
     return bad("stream_arn", "must look like arn:aws:kinesis:<region>:<account>:stream/<name>");
   }
   if (config.records_per_call < 1 || config.records_per_call > api::get_records_max) {
-    return bad("records_per_call", fmt::format("{} is not within 1 and {}", config.records_per_call, api::get_records_max));
+    return bad("records_per_call",
+               fmt::format("{} is not within 1 and {}", config.records_per_call, api::get_records_max));
   }
   if (config.poll_interval.count() < 1) {
     return bad("poll_interval", "must be at least 1 ms");

@@ -54,7 +54,8 @@ void ShardMap::ended(const stream::ShardId& shard) {
 
 bool ShardMap::finished() const {
   const std::scoped_lock lock(mutex_);
-  return std::all_of(shards_.begin(), shards_.end(), [](const auto& entry) { return entry.second.stage == Stage::ended; });
+  return std::all_of(shards_.begin(), shards_.end(),
+                     [](const auto& entry) { return entry.second.stage == Stage::ended; });
 }
 
 bool ShardMap::knows(std::string_view shard) const {

@@ -250,7 +250,8 @@ Task<void> ShardReader::check_unread_too_long() {
     co_return Result<void>();
   }
   stream::Gap gap;
-  gap.reason = fmt::format("shard {} was first seen longer ago than the stream keeps records, and not read since", shard_);
+  gap.reason =
+      fmt::format("shard {} was first seen longer ago than the stream keeps records, and not read since", shard_);
   co_return co_await on_record(std::move(gap));
 }
 
@@ -264,9 +265,11 @@ Task<void> ShardReader::on_record(stream::Gap gap) {
 Task<void> ShardReader::empty_page(std::chrono::milliseconds behind) {
   const bool at_tip = behind.count() == 0;
   ++empty_pages_;
-  const auto pause = at_tip ? context_.config->poll_interval : empty_page_pause;
-  next_poll_ = context_.clock->elapsed() + pause;
-  say(at_tip ? stream::ShardState::caught_up : stream::ShardState::reading, std::string(), behind);
+  // A shard whose position has not come back may have lost records: it is not caught up before that is known.
+  const bool caught_up = at_tip && proven_;
+  next_poll_ = context_.clock->elapsed() + (caught_up ? context_.config->poll_interval : empty_page_pause);
+  say(caught_up ? stream::ShardState::caught_up : stream::ShardState::reading,
+      proven_ ? std::string() : "the record at the stored position has not come back", behind);
   if (proven_) {
     co_return Result<void>();
   }

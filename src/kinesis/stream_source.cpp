@@ -32,6 +32,13 @@ stream::Shard shard_of(const api::Shard& listed) {
   return shard;
 }
 
+void say_starting(stream::Sink& sink, const stream::ShardId& shard) {
+  stream::ShardStatus status;
+  status.shard = shard;
+  status.state = stream::ShardState::starting;
+  sink.report(status);
+}
+
 }  // namespace
 
 // What the loops of one source have in common.
@@ -66,7 +73,7 @@ struct StreamSource::Shared {
 
   Task<api::StreamSummary> describe(std::stop_token stop);
   Task<std::vector<stream::Shard>> list(std::stop_token stop);
-  Task<void> check_identity(const stream::StreamIdentity& expected, std::stop_token stop);
+  Task<void> check_identity(stream::StreamIdentity expected, std::stop_token stop);
   Task<std::vector<stream::Shard>> children_of(const stream::ShardId& parent, std::stop_token stop);
   std::vector<ShardMap::Entry> new_shards(std::vector<stream::Shard> listed_shards, const stream::Positions& positions);
   Task<void> discover(const stream::Positions& positions, stream::Sink& sink, std::stop_token stop);
@@ -111,16 +118,17 @@ Task<std::vector<stream::Shard>> StreamSource::Shared::list(std::stop_token stop
 }
 
 // Succeeds while the stream is the one that `expected` names; waits out what is transient.
-Task<void> StreamSource::Shared::check_identity(const stream::StreamIdentity& expected, std::stop_token stop) {
+Task<void> StreamSource::Shared::check_identity(stream::StreamIdentity expected, std::stop_token stop) {
   Backoff backoff{Backoff::Options(), Random(seed())};
   for (;;) {
     auto summary = co_await describe(stop);
     if (summary) {
       if (summary->created != expected.created) {
-        co_return refused("StreamRecreated",
-                          fmt::format("stream {} was created again at {}; what is stored belongs to the one of {}. Its totals "
-                                      "cannot be continued: keep them and use a new state",
-                                      stream_name, to_string(summary->created), to_string(expected.created)));
+        co_return refused(
+            "StreamRecreated",
+            fmt::format("stream {} was created again at {}; what is stored belongs to the one of {}. Its totals "
+                        "cannot be continued: keep them and use a new state",
+                        stream_name, to_string(summary->created), to_string(expected.created)));
       }
       co_return Result<void>();
     }
@@ -134,13 +142,15 @@ Task<void> StreamSource::Shared::check_identity(const stream::StreamIdentity& ex
   }
 }
 
-Task<std::vector<stream::Shard>> StreamSource::Shared::children_of(const stream::ShardId& parent, std::stop_token stop) {
+Task<std::vector<stream::Shard>> StreamSource::Shared::children_of(const stream::ShardId& parent,
+                                                                   std::stop_token stop) {
   WEIR_CO_TRY(auto listed_shards, co_await list(stop));
   std::erase_if(listed_shards, [&](const stream::Shard& shard) {
     return std::find(shard.parents.begin(), shard.parents.end(), parent) == shard.parents.end();
   });
   if (listed_shards.empty()) {
-    co_return Error(Next::retry, "NoChildren", fmt::format("shard {} gave no next iterator, and no children are listed", parent));
+    co_return Error(Next::retry, "NoChildren",
+                    fmt::format("shard {} gave no next iterator, and no children are listed", parent));
   }
   co_return listed_shards;
 }
@@ -181,17 +191,27 @@ std::vector<ShardMap::Entry> StreamSource::Shared::new_shards(std::vector<stream
   return found;
 }
 
-Task<void> StreamSource::Shared::discover(const stream::Positions& positions, stream::Sink& sink, std::stop_token stop) {
+Task<void> StreamSource::Shared::discover(const stream::Positions& positions, stream::Sink& sink,
+                                          std::stop_token stop) {
   WEIR_CO_TRY(auto listed_shards, co_await list(stop));
   auto found = new_shards(std::move(listed_shards), positions);
   if (!listed && positions.shards.empty() && found.empty()) {
-    co_return refused("ResourceNotFoundException",
-                      fmt::format("stream {} has no shard {}", stream_name, positions.start ? positions.start->shard : ""));
+    co_return refused("ResourceNotFoundException", fmt::format("stream {} has no shard {}", stream_name,
+                                                               positions.start ? positions.start->shard : ""));
   }
   if (!found.empty()) {
     WEIR_CO_CHECK(co_await sink.discovered(found));
-    shards.add(found);
   }
+  // Said before any of them is read, so that nobody takes the shards seen so far for all there are.
+  for (const auto& [shard, position] : found) {
+    say_starting(sink, shard);
+  }
+  if (!listed) {
+    for (const auto& shard : shards.unfinished()) {
+      say_starting(sink, shard);
+    }
+  }
+  shards.add(found);
   co_return Result<void>();
 }
 
@@ -234,8 +254,8 @@ Task<void> fetch_into(ShardReader& reader, std::optional<Result<stream::Batch>>&
 
 }  // namespace
 
-Task<void> StreamSource::Shared::read_shard(const ShardReader::Context& context, ShardMap::Entry shard, stream::Sink& sink,
-                                            std::stop_token stop) {
+Task<void> StreamSource::Shared::read_shard(const ShardReader::Context& context, ShardMap::Entry shard,
+                                            stream::Sink& sink, std::stop_token stop) {
   const auto id = shard.first;
   ShardReader reader(context, id, shard.second, seed());
   std::optional<Result<stream::Batch>> page;
@@ -269,11 +289,16 @@ Task<void> StreamSource::Shared::read_shard(const ShardReader::Context& context,
       co_return accepted;
     }
     if (ended) {
+      // Children first: were the parent to end alone, everything could look finished for a moment.
+      for (const auto& child : children) {
+        if (!shards.knows(child.first)) {
+          say_starting(sink, child.first);
+        }
+      }
       stream::ShardStatus status;
       status.shard = id;
       status.state = stream::ShardState::ended;
       sink.report(status);
-      // Children first: were the parent to end alone, everything could look finished for a moment.
       shards.add(children);
       shards.ended(id);
       co_return Result<void>();

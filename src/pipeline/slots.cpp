@@ -125,8 +125,9 @@ void CountSlot::print(AggregateKind /*kind*/, std::string& out) const {
 }
 
 void SumSlot::merge(const SumSlot& other) {
-  overflow |= other.overflow | __builtin_add_overflow(whole, other.whole, &whole) |
-              __builtin_add_overflow(count, other.count, &count);
+  overflow |= other.overflow;
+  overflow |= __builtin_add_overflow(whole, other.whole, &whole);
+  overflow |= __builtin_add_overflow(count, other.count, &count);
   const double rest = other.low;
   add_real(other.high);
   low += rest;

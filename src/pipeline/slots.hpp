@@ -29,7 +29,8 @@ struct alignas(16) CountSlot {
 
   void add(const Value& /*value*/) { overflow |= __builtin_add_overflow(count, 1U, &count); }
   void merge(const CountSlot& other) {
-    overflow |= other.overflow | __builtin_add_overflow(count, other.count, &count);
+    overflow |= other.overflow;
+    overflow |= __builtin_add_overflow(count, other.count, &count);
   }
   void encode(ByteWriter& writer) const;
   bool decode(std::string_view bytes);

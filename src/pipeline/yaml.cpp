@@ -4,9 +4,36 @@
 
 #include <algorithm>
 #include <numeric>
+#include <sstream>
 
 namespace weir::pipelines {
 namespace {
+
+/// Hears a document and forgets it.
+class Deaf final : public YAML::EventHandler {
+ public:
+  void OnDocumentStart(const YAML::Mark& /*mark*/) override {}
+  void OnDocumentEnd() override {}
+  void OnNull(const YAML::Mark& /*mark*/, YAML::anchor_t /*anchor*/) override {}
+  void OnAlias(const YAML::Mark& /*mark*/, YAML::anchor_t /*anchor*/) override {}
+  void OnScalar(const YAML::Mark& /*mark*/, const std::string& /*tag*/, YAML::anchor_t /*anchor*/,
+                const std::string& /*value*/) override {}
+  void OnSequenceStart(const YAML::Mark& /*mark*/, const std::string& /*tag*/, YAML::anchor_t /*anchor*/,
+                       YAML::EmitterStyle::value /*style*/) override {}
+  void OnSequenceEnd() override {}
+  void OnMapStart(const YAML::Mark& /*mark*/, const std::string& /*tag*/, YAML::anchor_t /*anchor*/,
+                  YAML::EmitterStyle::value /*style*/) override {}
+  void OnMapEnd() override {}
+};
+
+/// Whether something follows the first document. Not by YAML::LoadAll: for some broken texts, ",!(a" is one,
+/// it finds one empty document after another without end.
+bool has_more_documents(const std::string& text) {
+  std::istringstream stream(text);
+  YAML::Parser parser(stream);
+  Deaf deaf;
+  return parser.HandleNextDocument(deaf) && parser.HandleNextDocument(deaf);
+}
 
 Error mistake_at(const std::string& path, const YAML::Mark& mark, std::string_view text) {
   // yaml-cpp counts from 0, and marks what has no place with -1.
@@ -67,15 +94,14 @@ std::string expected_one_of(std::string_view found, std::initializer_list<std::s
 
 Result<Yaml> Yaml::parse(const std::string& text, const std::string& path) {
   try {
-    auto documents = YAML::LoadAll(text);
-    if (documents.size() > 1) {
-      return refused("BadPipelineFile",
-                     fmt::format("{}: found {} documents, expected one pipeline", path, documents.size()));
+    if (has_more_documents(text)) {
+      return refused("BadPipelineFile", fmt::format("{}: found several documents, expected one pipeline", path));
     }
-    if (documents.empty() || documents.front().IsNull()) {
+    auto document = YAML::Load(text);
+    if (!document || document.IsNull()) {
       return refused("BadPipelineFile", fmt::format("{}: found nothing, expected a pipeline: `name: ...`", path));
     }
-    return Yaml(documents.front(), std::make_shared<const std::string>(path));
+    return Yaml(document, std::make_shared<const std::string>(path));
   } catch (const YAML::Exception& error) {
     return mistake_at(path, error.mark, fmt::format("not YAML: {}", error.msg));
   }
@@ -132,8 +158,8 @@ Result<std::vector<Yaml>> Yaml::list(std::string_view expected, std::size_t item
     return mistake(fmt::format("{} items", node_.size()), fmt::format("{}: 1 to {}", expected, items_max));
   }
   std::vector<Yaml> items;
-  for (const auto& item : node_) {
-    items.push_back(Yaml(item, path_));
+  for (std::size_t i = 0; i < node_.size(); ++i) {
+    items.push_back(Yaml(node_[i], path_));
   }
   return items;
 }

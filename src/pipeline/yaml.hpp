@@ -1,5 +1,6 @@
 #pragma once
 
+#include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/yaml.h>
 
 #include <cstddef>
@@ -42,7 +43,7 @@ class Yaml {
   static std::string quote(std::string_view text);
 
  private:
-  Yaml(YAML::Node node, std::shared_ptr<const std::string> path) : node_(std::move(node)), path_(std::move(path)) {}
+  Yaml(const YAML::Node& node, std::shared_ptr<const std::string> path) : node_(node), path_(std::move(path)) {}
   std::string found() const;
 
   YAML::Node node_;

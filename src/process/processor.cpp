@@ -223,7 +223,8 @@ void Processor::fold(const stream::Batch& batch, std::span<const stream::RawReco
   }
 }
 
-void Processor::fail(const stream::Batch& batch, const stream::RawRecord& record, std::string code, std::string reason) {
+void Processor::fail(const stream::Batch& batch, const stream::RawRecord& record, std::string code,
+                     std::string reason) {
   state::DeadLetter letter;
   letter.shard = batch.shard;
   letter.sequence_number = stream::SequenceNumber(record.sequence_number);
@@ -270,7 +271,8 @@ Task<void> Processor::gap(stream::Gap gap) {
   noted.sync = true;
   WEIR_CO_CHECK(co_await commit(noted));
   if (context_.on_gap == OnGap::halt) {
-    co_return refused("Gap", fmt::format("{}; the totals lack them. To go on without them set on_gap: continue", gap.reason));
+    co_return refused("Gap",
+                      fmt::format("{}; the totals lack them. To go on without them set on_gap: continue", gap.reason));
   }
   if (context_.log) {
     context_.log(LogLevel::warning, gap.reason);
@@ -307,7 +309,8 @@ void Processor::observe(state::Commit& commit) {
   observed_at_ = context_.clock->elapsed();
   for (auto& [id, of] : shards_) {
     const bool quiet = !of.busy && of.round <= rounds_written_ && !of.accepted_end;
-    if (quiet && (of.read_up_to >= of.read_up_to_stored + context_.observe_interval || (closing_ && of.read_up_to > of.read_up_to_stored))) {
+    if (quiet && (of.read_up_to >= of.read_up_to_stored + context_.observe_interval ||
+                  (closing_ && of.read_up_to > of.read_up_to_stored))) {
       of.read_up_to_stored = of.read_up_to;
       commit.observed.emplace_back(id, of.read_up_to);
     }

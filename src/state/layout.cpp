@@ -395,8 +395,7 @@ bool read_journal_entry(std::string_view bytes, const std::function<void(std::st
 
 std::optional<std::uint64_t> decode_count(std::string_view bytes) {
   auto reader = Reader::of_value(bytes);
-  auto value = reader.varint();
-  return finish(reader, std::move(value));
+  return finish(reader, reader.varint());
 }
 
 }  // namespace weir::state::layout

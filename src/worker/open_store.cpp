@@ -24,7 +24,8 @@ std::string state_directory(const std::string& state, const pipelines::Pipeline&
   return state.empty() ? "weir-state/" + pipeline.name() : state;
 }
 
-Result<std::unique_ptr<OpenStore>> open_store(const std::string& state, const pipelines::Pipeline& pipeline, const Log& log) {
+Result<std::unique_ptr<OpenStore>> open_store(const std::string& state, const pipelines::Pipeline& pipeline,
+                                              const Log& log) {
   auto open = std::make_unique<Open>();
   const auto directory = state_directory(state, pipeline);
   if (directory.empty()) {

@@ -21,7 +21,8 @@ constexpr std::size_t rows_per_page = 1000;
 constexpr std::size_t letters_per_page = 100;
 constexpr std::size_t answer_bytes = 64U * 1024;
 
-Task<void> answer_keys(state::Store& store, const pipelines::Pipeline& pipeline, const Query& query, const Lines& lines) {
+Task<void> answer_keys(state::Store& store, const pipelines::Pipeline& pipeline, const Query& query,
+                       const Lines& lines) {
   std::vector<std::string> row_keys;
   for (const auto& key : query.keys) {
     WEIR_CO_TRY(auto candidates, pipeline.row_keys(key));
@@ -111,7 +112,8 @@ Task<void> answer_dead_letters(state::Store& store, const pipelines::Pipeline& p
 
 }  // namespace
 
-Task<void> answer(state::Store& store, const pipelines::Pipeline& pipeline, std::string stream, Query query, Lines lines) {
+Task<void> answer(state::Store& store, const pipelines::Pipeline& pipeline, std::string stream, Query query,
+                  Lines lines) {
   switch (query.type) {
     case Query::Type::keys:
       co_return co_await answer_keys(store, pipeline, query, lines);

@@ -36,8 +36,8 @@ Result<Query> parse_request(std::string_view line, const pipelines::Pipeline& pi
     return refused("OtherPipeline", fmt::format("the worker there runs pipeline {}", pipeline.name()));
   }
   if (root.text("definition") != pipeline.definition()) {
-    return refused("DefinitionChanged", fmt::format("the worker there runs another definition of {}: {}", pipeline.name(),
-                                                    pipeline.definition()));
+    return refused("DefinitionChanged", fmt::format("the worker there runs another definition of {}: {}",
+                                                    pipeline.name(), pipeline.definition()));
   }
   Query query;
   bool known = false;

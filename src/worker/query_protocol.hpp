@@ -27,7 +27,8 @@ Error parse_error(std::string_view line);
 /// goes through the open directory.
 class SocketPath {
  public:
-  explicit SocketPath(const std::string& directory) : fd_(::open(directory.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC)) {}
+  explicit SocketPath(const std::string& directory)
+      : fd_(::open(directory.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC)) {}
   ~SocketPath() {
     if (fd_ >= 0) {
       ::close(fd_);

@@ -44,7 +44,8 @@ Task<void> talk(std::shared_ptr<Protocol::socket> socket, state::Store& store, c
   boost::system::error_code code;
   std::string line;
   auto input = asio::dynamic_buffer(line, protocol::request_bytes_max);
-  const auto length = co_await asio::async_read_until(*socket, input, '\n', asio::redirect_error(asio::use_awaitable, code));
+  const auto length =
+      co_await asio::async_read_until(*socket, input, '\n', asio::redirect_error(asio::use_awaitable, code));
   if (code) {
     co_return Result<void>();  // whoever asked has gone; the worker goes on
   }
@@ -88,8 +89,9 @@ Task<void> serve_queries(std::string directory, state::Store& store, const pipel
   }
   if (code) {
     if (log) {
-      log(LogLevel::warning, fmt::format("queries are not answered while this worker runs: no socket could be made in {} ({})",
-                                         directory, code.message()));
+      log(LogLevel::warning,
+          fmt::format("queries are not answered while this worker runs: no socket could be made in {} ({})", directory,
+                      code.message()));
     }
     co_return Result<void>();
   }

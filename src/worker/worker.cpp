@@ -97,10 +97,11 @@ class Run {
     const auto name = source_.name();
     WEIR_CO_TRY(auto known, co_await store_.definition(pipeline_.name()));
     if (known && *known != pipeline_.definition()) {
-      co_return refused("DefinitionChanged",
-                        fmt::format("the state of pipeline {} was made by another definition.\n  stored: {}\n  now:    {}\n"
-                                    "Use another name or state for the changed pipeline",
-                                    pipeline_.name(), *known, pipeline_.definition()));
+      co_return refused(
+          "DefinitionChanged",
+          fmt::format("the state of pipeline {} was made by another definition.\n  stored: {}\n  now:    {}\n"
+                      "Use another name or state for the changed pipeline",
+                      pipeline_.name(), *known, pipeline_.definition()));
     }
     WEIR_CO_TRY(auto identity, co_await source_.identify(stop_.get_token()));
     WEIR_CO_TRY(positions_, co_await store_.positions(pipeline_.name(), name));
@@ -109,10 +110,11 @@ class Run {
     }
     if (positions_.stream) {
       if (*positions_.stream != identity) {
-        co_return refused("StreamRecreated",
-                          fmt::format("stream {} was created again at {}; the state belongs to the one of {}. Its totals cannot "
-                                      "be continued: keep them, and give the pipeline a new state",
-                                      identity.name, to_string(identity.created), to_string(positions_.stream->created)));
+        co_return refused(
+            "StreamRecreated",
+            fmt::format("stream {} was created again at {}; the state belongs to the one of {}. Its totals cannot "
+                        "be continued: keep them, and give the pipeline a new state",
+                        identity.name, to_string(identity.created), to_string(positions_.stream->created)));
       }
       co_return Result<void>();
     }

@@ -181,9 +181,10 @@ TEST_F(CredentialsTest, AreReadAgainFromTheFileWhenTheServiceRefusedThem) {
 }
 
 TEST(ProfileFiles, ReadNestedSettingsOneLevelDeep) {
-  const auto ini = parse_ini("\xef\xbb\xbf[services local]\nkinesis =\n  endpoint_url = http://a\n\tother=1\ns3 =\n  endpoint_url = b\n"
-                             "last = x\n  more of x\n[profile a]\n  services = local\n[profile a]\nregion=r\n",
-                             "config");
+  const auto ini = parse_ini(
+      "\xef\xbb\xbf[services local]\nkinesis =\n  endpoint_url = http://a\n\tother=1\ns3 =\n  endpoint_url = b\n"
+      "last = x\n  more of x\n[profile a]\n  services = local\n[profile a]\nregion=r\n",
+      "config");
   ASSERT_TRUE(ini) << to_string(ini.error());
   const auto& services = ini->at("services local");
   EXPECT_EQ(services.at("kinesis.endpoint_url"), "http://a");

@@ -102,12 +102,13 @@ TEST(ServiceError, GoesByTheStatusWhereTheReplyNamesNoError) {
     Next next;
     bool throttled;
   };
-  for (const auto& bare : {Case{301, Next::refused, false}, Case{400, Next::refused, false}, Case{401, Next::refused, false},
-                           Case{403, Next::refused, false}, Case{404, Next::refused, false}, Case{405, Next::refused, false},
-                           Case{407, Next::refused, false}, Case{408, Next::retry, false}, Case{413, Next::refused, false},
-                           Case{425, Next::retry, false}, Case{429, Next::retry, true}, Case{500, Next::retry, false},
-                           Case{501, Next::refused, false}, Case{502, Next::retry, false}, Case{503, Next::retry, true},
-                           Case{504, Next::retry, false}, Case{505, Next::refused, false}, Case{599, Next::retry, false}}) {
+  for (const auto& bare :
+       {Case{301, Next::refused, false}, Case{400, Next::refused, false}, Case{401, Next::refused, false},
+        Case{403, Next::refused, false}, Case{404, Next::refused, false}, Case{405, Next::refused, false},
+        Case{407, Next::refused, false}, Case{408, Next::retry, false}, Case{413, Next::refused, false},
+        Case{425, Next::retry, false}, Case{429, Next::retry, true}, Case{500, Next::retry, false},
+        Case{501, Next::refused, false}, Case{502, Next::retry, false}, Case{503, Next::retry, true},
+        Case{504, Next::retry, false}, Case{505, Next::refused, false}, Case{599, Next::retry, false}}) {
     for (const auto* body : {"", "<html>gone</html>", "\xff\xff"}) {
       const auto error = service_error("ListShards", testing::reply_of(bare.status, body));
       EXPECT_EQ(error.next, bare.next) << bare.status;
@@ -121,23 +122,29 @@ TEST(ServiceError, GoesByTheStatusWhereTheReplyNamesNoError) {
 TEST(ServiceError, ReadsTheErrorTypeInEveryForm) {
   const std::string cbor = testing::from_hex("a1665f5f747970657818457870697265644974657261746f72457863657074696f6e");
   EXPECT_EQ(service_error("GetRecords", testing::reply_of(400, cbor)).next, Next::reopen);
-  EXPECT_EQ(service_error("GetRecords", testing::reply_of(400, R"({"__type":"com.amazonaws.kinesis#ExpiredIteratorException"})")).next,
+  EXPECT_EQ(service_error("GetRecords",
+                          testing::reply_of(400, R"({"__type":"com.amazonaws.kinesis#ExpiredIteratorException"})"))
+                .next,
             Next::reopen);
-  EXPECT_EQ(service_error("GetRecords", testing::reply_of(400, "", {"X-Amzn-Errortype: ExpiredIteratorException:http://x"})).next,
-            Next::reopen);
+  EXPECT_EQ(
+      service_error("GetRecords", testing::reply_of(400, "", {"X-Amzn-Errortype: ExpiredIteratorException:http://x"}))
+          .next,
+      Next::reopen);
   const auto xml = service_error("GetRecords", testing::reply_of(404, "<UnknownOperationException/>"));
   EXPECT_EQ(xml.next, Next::refused);
   EXPECT_THAT(xml.message, HasSubstr("check that the endpoint is one of Kinesis"));
 }
 
 TEST(ServiceError, ReadsTheRecordedErrorsOfAnEmulator) {
-  const auto missing = service_error("ListShards", testing::recorded_reply("kinesis/cbor-err-stream-not-found.response.bin"));
+  const auto missing =
+      service_error("ListShards", testing::recorded_reply("kinesis/cbor-err-stream-not-found.response.bin"));
   EXPECT_EQ(missing.next, Next::refused);
   EXPECT_EQ(missing.code, "ResourceNotFoundException");
   EXPECT_EQ(missing.request_id, "906b85f6-a8ba-476d-ac97-208a6e2c5abb");
   EXPECT_THAT(missing.message, AllOf(HasSubstr("stream/absent not found"), HasSubstr("check the name, the region")));
   // A malformed iterator: 500 without a body.
-  EXPECT_EQ(service_error("GetRecords", testing::recorded_reply("kinesis/json-err-bad-iterator.response.bin")).next, Next::retry);
+  EXPECT_EQ(service_error("GetRecords", testing::recorded_reply("kinesis/json-err-bad-iterator.response.bin")).next,
+            Next::retry);
 }
 
 // An iterator the service will not take is spent, whatever it is called; only a new one helps the shard.
@@ -155,7 +162,8 @@ TEST(ServiceError, SaysWhatToCheck) {
 
 // The service quotes the canonical request, which holds the session token.
 TEST(ServiceError, DoesNotRepeatWhatASignatureErrorQuotes) {
-  for (const auto* code : {"InvalidSignatureException", "SignatureDoesNotMatch", "IncompleteSignatureException", "AuthFailure"}) {
+  for (const auto* code :
+       {"InvalidSignatureException", "SignatureDoesNotMatch", "IncompleteSignatureException", "AuthFailure"}) {
     const auto error = service_error(
         "ListShards", testing::error_reply(403, code, "should have been 'POST x-amz-security-token:TOKEN'"));
     EXPECT_THAT(to_string(error), AllOf(HasSubstr("check"), Not(HasSubstr("TOKEN")))) << code;
@@ -178,17 +186,19 @@ TEST(ServiceError, TakesTheServicesWishHowLongToWait) {
 
 // Ids come from outside and go into logs.
 TEST(ServiceError, KeepsRequestIdsShortAndPrintable) {
-  const auto error = service_error("ListShards", testing::reply_of(500, "", {"x-amzn-requestid: " + std::string(500, 'a')}));
+  const auto error =
+      service_error("ListShards", testing::reply_of(500, "", {"x-amzn-requestid: " + std::string(500, 'a')}));
   EXPECT_EQ(error.request_id.size(), 128U);
 }
 
 TEST(HttpDate, IsReadStrictly) {
   EXPECT_EQ(to_string(parse_http_date("Tue, 24 Nov 2026 02:06:08 GMT").value()), "2026-11-24T02:06:08.000Z");
   EXPECT_EQ(to_string(parse_http_date("Thu, 29 Feb 2024 23:59:60 GMT").value()), "2024-03-01T00:00:00.000Z");
-  for (const auto* bad : {"", "Tue, 24 Nov 2026 02:06:08 UTC", "Tue, 31 Nov 2026 02:06:08 GMT", "Tue, 24 Nob 2026 02:06:08 GMT",
-                          "Tue, 24 ovD 2026 02:06:08 GMT", "Tue, 24 Nov 2026 24:06:08 GMT", "Tue, 24 Nov 2026 02:60:08 GMT",
-                          "Tue, 24 Nov 1969 02:06:08 GMT", "Tue, 24 Nov 2026 2:06:08 GMT ", "Tuesday, 24-Nov-26 02:06:08 GMT",
-                          "Tue, -4 Nov 2026 02:06:08 GMT"}) {
+  for (const auto* bad :
+       {"", "Tue, 24 Nov 2026 02:06:08 UTC", "Tue, 31 Nov 2026 02:06:08 GMT", "Tue, 24 Nob 2026 02:06:08 GMT",
+        "Tue, 24 ovD 2026 02:06:08 GMT", "Tue, 24 Nov 2026 24:06:08 GMT", "Tue, 24 Nov 2026 02:60:08 GMT",
+        "Tue, 24 Nov 1969 02:06:08 GMT", "Tue, 24 Nov 2026 2:06:08 GMT ", "Tuesday, 24-Nov-26 02:06:08 GMT",
+        "Tue, -4 Nov 2026 02:06:08 GMT"}) {
     EXPECT_EQ(parse_http_date(bad), std::nullopt) << bad;
   }
 }

@@ -23,7 +23,7 @@
 namespace weir::aws::testing {
 
 inline std::string vector_file(const std::string& path) {
-  std::ifstream in(std::string(WEIR_SOURCE_DIR) + "/tests/vectors/" + path, std::ios::binary);
+  std::ifstream in(std::string(WEIR_SOURCE_DIR "/tests/vectors/") + path, std::ios::binary);
   if (!in) {
     throw std::runtime_error("no vector " + path);
   }

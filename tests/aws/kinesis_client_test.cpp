@@ -14,8 +14,8 @@
 namespace weir::aws {
 namespace {
 
-using ::testing::HasSubstr;
 using testing::error_reply;
+using ::testing::HasSubstr;
 using testing::recorded_reply;
 using testing::reply_of;
 
@@ -80,9 +80,10 @@ TEST_F(KinesisClientTest, WritesRequestsAsAwsClientsDo) {
   at_time.type = api::IteratorType::at_timestamp;
   at_time.timestamp = Timestamp(std::chrono::milliseconds(1'787'036'486'712));
   EXPECT_FALSE(testing::run(client_->get_shard_iterator(at_time, {})));
-  EXPECT_EQ(hex(body()),
-            "bf6a53747265616d4e616d6563726566675368617264496474736861726449642d3030303030303030303030317153686172644974657261"
-            "746f72547970656c41545f54494d455354414d506954696d657374616d70c11b000001a013accc38ff");
+  EXPECT_EQ(
+      hex(body()),
+      "bf6a53747265616d4e616d6563726566675368617264496474736861726449642d3030303030303030303030317153686172644974657261"
+      "746f72547970656c41545f54494d455354414d506954696d657374616d70c11b000001a013accc38ff");
 
   script_.then(reply_of(500));
   api::GetRecordsRequest get;
@@ -97,8 +98,9 @@ TEST_F(KinesisClientTest, WritesRequestsAsAwsClientsDo) {
   put.record.partition_key = "k";
   put.record.explicit_hash_key = "0";
   EXPECT_FALSE(testing::run(client_->put_record(put, {})));
-  EXPECT_EQ(hex(body()), "bf6a53747265616d4e616d65637265666444617461430001026c506172746974696f6e4b6579616b6f4578706c69636974"
-                         "486173684b65796130ff");
+  EXPECT_EQ(hex(body()),
+            "bf6a53747265616d4e616d65637265666444617461430001026c506172746974696f6e4b6579616b6f4578706c69636974"
+            "486173684b65796130ff");
 }
 
 TEST_F(KinesisClientTest, SendsEachCallsMembersUnderItsName) {

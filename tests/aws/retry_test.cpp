@@ -49,7 +49,8 @@ TEST(RetryPolicy, WaitsAUniformDrawBelowADoublingCeiling) {
       }
     }
     for (std::size_t n = 0; n < 10; ++n) {
-      const Duration ceiling = std::min<Duration>((throttled ? milliseconds(500) : milliseconds(100)) * (1 << n), milliseconds(20'000));
+      const Duration ceiling =
+          std::min<Duration>((throttled ? milliseconds(500) : milliseconds(100)) * (1 << n), milliseconds(20'000));
       EXPECT_LT(longest[n], ceiling) << n;
       EXPECT_GT(longest[n], ceiling * 9 / 10) << n;
       EXPECT_LT(shortest[n], ceiling / 10) << n;

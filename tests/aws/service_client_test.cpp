@@ -48,7 +48,9 @@ class ServiceClientTest : public ::testing::Test {
   }
   std::string sent_date(std::size_t n) const { return script_.sent.at(n).headers.at("x-amz-date"); }
   std::string signature(std::size_t n) const { return script_.sent.at(n).headers.at("authorization"); }
-  std::string at_offset(std::chrono::minutes offset) const { return "Date: " + testing::http_date(clock_.now() + offset); }
+  std::string at_offset(std::chrono::minutes offset) const {
+    return "Date: " + testing::http_date(clock_.now() + offset);
+  }
   http::Reply skewed(const std::string& code, std::chrono::minutes offset) const {
     return reply_of(400, R"({"__type":")" + code + "\"}", {at_offset(offset)});
   }
@@ -179,11 +181,11 @@ TEST_F(ServiceClientTest, BelievesOnlyDatesThatExplainTheRefusal) {
     reply.round_trip = std::chrono::minutes(16);
     return reply;
   };
-  for (auto& reply : {skewed("InvalidSignatureException", std::chrono::minutes(3)),
-                      skewed("InvalidSignatureException", std::chrono::minutes(-3)), reply_of(400, body),
-                      reply_of(400, body, {at_offset(std::chrono::minutes(60)), "Age: 3600"}),
-                      reply_of(400, body, {"Date: yesterday"}), slow(),
-                      skewed("AccessDeniedException", std::chrono::minutes(60))}) {
+  for (auto& reply :
+       {skewed("InvalidSignatureException", std::chrono::minutes(3)),
+        skewed("InvalidSignatureException", std::chrono::minutes(-3)), reply_of(400, body),
+        reply_of(400, body, {at_offset(std::chrono::minutes(60)), "Age: 3600"}),
+        reply_of(400, body, {"Date: yesterday"}), slow(), skewed("AccessDeniedException", std::chrono::minutes(60))}) {
     script_.sent.clear();
     script_.then(reply);
     EXPECT_EQ(call().error().next, Next::refused);
@@ -193,7 +195,8 @@ TEST_F(ServiceClientTest, BelievesOnlyDatesThatExplainTheRefusal) {
 
 // Session tokens expire while a worker runs; another process renews them.
 TEST_F(ServiceClientTest, FetchesNewCredentialsOnceWhenTheServiceRefusesTheOldOnes) {
-  for (const auto* code : {"ExpiredTokenException", "ExpiredToken", "UnrecognizedClientException", "InvalidClientTokenId"}) {
+  for (const auto* code :
+       {"ExpiredTokenException", "ExpiredToken", "UnrecognizedClientException", "InvalidClientTokenId"}) {
     credentials_->invalidated = 0;
     script_.sent.clear();
     script_.then(error_reply(400, code));

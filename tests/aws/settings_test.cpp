@@ -68,7 +68,9 @@ TEST_F(SettingsTest, TakeTheEndpointFromTheFirstPlaceThatNamesOne) {
   EXPECT_EQ(endpoint(), "https://kinesis.eu-central-1.amazonaws.com");
   config_file("[default]\nendpoint_url = http://profile:1\n");
   EXPECT_EQ(endpoint(), "http://profile:1");
-  config_file("[default]\nendpoint_url = http://profile:1\nservices = mine\n[services mine]\nkinesis =\n  endpoint_url = http://services:1\n");
+  config_file(
+      "[default]\nendpoint_url = http://profile:1\nservices = mine\n[services mine]\nkinesis =\n  endpoint_url = "
+      "http://services:1\n");
   EXPECT_EQ(endpoint(), "http://services:1");
   set("AWS_ENDPOINT_URL", "http://global:1");
   EXPECT_EQ(endpoint(), "http://global:1");
@@ -87,11 +89,12 @@ TEST_F(SettingsTest, RefuseAMalformedEndpointByTheNameOfItsPlace) {
     const char* endpoint;
     const char* expected;
   };
-  for (const auto& bad : {Case{"127.0.0.1:4567", "must begin with http://"}, Case{"localhost", "must begin with http://"},
-                          Case{"ftp://a", "must begin with http://"}, Case{"http:///x", "needs a host"},
-                          Case{"http://a:0", "port"}, Case{"http://a:65536", "port"}, Case{"http://a:x", "port"},
-                          Case{"http://[::1", "needs a host"}, Case{"http://a?b", "query"}, Case{"http://a#b", "query"},
-                          Case{"http://a b", "blank"}, Case{"http://user:PASSWORD@a", "user name or password"}}) {
+  for (const auto& bad :
+       {Case{"127.0.0.1:4567", "must begin with http://"}, Case{"localhost", "must begin with http://"},
+        Case{"ftp://a", "must begin with http://"}, Case{"http:///x", "needs a host"}, Case{"http://a:0", "port"},
+        Case{"http://a:65536", "port"}, Case{"http://a:x", "port"}, Case{"http://[::1", "needs a host"},
+        Case{"http://a?b", "query"}, Case{"http://a#b", "query"}, Case{"http://a b", "blank"},
+        Case{"http://user:PASSWORD@a", "user name or password"}}) {
     set("AWS_ENDPOINT_URL", bad.endpoint);
     EXPECT_THAT(endpoint(), AllOf(HasSubstr("BadEndpoint"), HasSubstr("AWS_ENDPOINT_URL"), HasSubstr(bad.expected),
                                   Not(HasSubstr("PASSWORD"))));
@@ -138,8 +141,8 @@ TEST(Loopback, IsThisMachineOverPlainHttpOnly) {
   for (const auto* local : {"http://localhost:4567", "http://127.0.0.1", "http://127.8.9.1:80/x", "http://[::1]:1"}) {
     EXPECT_TRUE(is_loopback(local)) << local;
   }
-  for (const auto* other : {"https://localhost", "http://127.example.com", "http://localhost.example.com", "http://10.0.0.1",
-                            "http://[::2]", "", "localhost"}) {
+  for (const auto* other : {"https://localhost", "http://127.example.com", "http://localhost.example.com",
+                            "http://10.0.0.1", "http://[::2]", "", "localhost"}) {
     EXPECT_FALSE(is_loopback(other)) << other;
   }
 }

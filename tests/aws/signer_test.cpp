@@ -79,7 +79,8 @@ TEST(Signer, ReproducesEveryHeaderSignatureOfTheAwsSuite) {
     }
     EXPECT_EQ(canonical_request(signed_part, body_hash, options.normalize_path).text,
               vector.text("header_canonical_request"));
-    EXPECT_TRUE(header(request, "authorization").ends_with("Signature=" + std::string(vector.text("header_signature"))));
+    EXPECT_TRUE(
+        header(request, "authorization").ends_with("Signature=" + std::string(vector.text("header_signature"))));
     const auto whole = std::string(vector.text("header_signed_request"));
     EXPECT_NE(whole.find("Authorization:" + header(request, "authorization")), std::string::npos);
     if (!credentials.session_token.empty()) {
@@ -110,7 +111,8 @@ TEST(Signer, ReproducesTheKinesisAndDynamoRequests) {
       }
     }
     request.body = body;
-    const Credentials credentials(std::string(vector.text("access_key_id")), std::string(vector.text("secret_access_key")),
+    const Credentials credentials(std::string(vector.text("access_key_id")),
+                                  std::string(vector.text("secret_access_key")),
                                   std::string(vector.text("session_token")));
 
     signer.sign(request, credentials, parse_rfc3339(vector.text("timestamp")).value());
@@ -140,8 +142,10 @@ TEST(Signer, MakesANewKeyForANewDayAndForANewSecret) {
   const Credentials first("AKIDEXAMPLE", "first-secret");
   const Credentials second("AKIDEXAMPLE", "second-secret");
   Signer kept("us-east-1", "kinesis");
-  for (const auto& [credentials, time] : {std::pair(first, "2026-11-24T23:59:59Z"), {first, "2026-11-25T00:00:00Z"},
-                                          {second, "2026-11-25T00:00:00Z"}, {first, "2026-11-25T00:00:01Z"}}) {
+  for (const auto& [credentials, time] : {std::pair(first, "2026-11-24T23:59:59Z"),
+                                          {first, "2026-11-25T00:00:00Z"},
+                                          {second, "2026-11-25T00:00:00Z"},
+                                          {first, "2026-11-25T00:00:01Z"}}) {
     Signer fresh("us-east-1", "kinesis");
     EXPECT_EQ(signed_with(kept, credentials, time), signed_with(fresh, credentials, time)) << time;
   }

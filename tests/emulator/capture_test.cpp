@@ -27,7 +27,7 @@ using std::chrono::milliseconds;
 constexpr std::string_view stream = "ref";
 
 std::string file(const std::string& name) {
-  std::ifstream in(std::string(WEIR_SOURCE_DIR) + "/tests/vectors/kinesis/" + name, std::ios::binary);
+  std::ifstream in(std::string(WEIR_SOURCE_DIR "/tests/vectors/kinesis/") + name, std::ios::binary);
   return {std::istreambuf_iterator<char>(in), {}};
 }
 
@@ -57,6 +57,10 @@ class Comparison {
     for (const wire::Value member : recorded) {
       const std::string member_name(member.name());
       const std::string at = path + "." + member_name;
+      // The service tells a stream's setting since 2025; the other emulator knows the member but not the value.
+      if (member_name == "MaxRecordSizeInKiB") {
+        continue;
+      }
       if (!member.exists()) {  // null, where AWS and we send nothing
         EXPECT_FALSE(ours[member_name].exists()) << name_ << at;
         continue;
@@ -71,8 +75,9 @@ class Comparison {
     // Nothing of ours that was not recorded, in a form it could have had.
     for (const wire::Value member : ours) {
       const std::string member_name(member.name());
-      const bool page_token = member_name == "NextToken" || member_name == "ChildShards";
-      EXPECT_TRUE(recorded[member_name].exists() || page_token) << name_ << path << "." << member_name;
+      const bool expected =
+          member_name == "NextToken" || member_name == "ChildShards" || member_name == "MaxRecordSizeInKiB";
+      EXPECT_TRUE(recorded[member_name].exists() || expected) << name_ << path << "." << member_name;
     }
   }
 

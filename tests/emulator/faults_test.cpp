@@ -179,7 +179,7 @@ TEST_F(FaultsTest, StrikesTheSameCallsWithTheSameSeed) {
 }
 
 TEST(FaultsFile, ReadsTheExample) {
-  const auto script = must(read_faults(std::string(WEIR_SOURCE_DIR) + "/examples/faults.yaml"));
+  const auto script = must(read_faults(std::string(WEIR_SOURCE_DIR "/examples/faults.yaml")));
   EXPECT_GE(script.faults.size(), 5U);
 }
 

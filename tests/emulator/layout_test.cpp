@@ -13,7 +13,7 @@ namespace weir::emulator {
 namespace {
 
 wire::Document vectors(const std::string& name) {
-  std::ifstream file(std::string(WEIR_SOURCE_DIR) + "/tests/vectors/kinesis/" + name, std::ios::binary);
+  std::ifstream file(std::string(WEIR_SOURCE_DIR "/tests/vectors/kinesis/") + name, std::ios::binary);
   const std::string text((std::istreambuf_iterator<char>(file)), {});
   auto parsed = wire::Document::parse_json(text);
   if (!parsed) {

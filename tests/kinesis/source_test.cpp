@@ -417,7 +417,8 @@ TEST_F(SourceTest, StartsAfterASequenceNumberInThatShardAndItsDescendantsOnly) {
 
 // Records trimmed while nobody read them are a gap on record, however the service answers the position.
 TEST_F(SourceTest, NoticesATrimmedPositionHoweverTheServiceAnswersIt) {
-  for (const auto answer : {emulator::TrimmedAnswer::oldest, emulator::TrimmedAnswer::error, emulator::TrimmedAnswer::empty}) {
+  for (const auto answer :
+       {emulator::TrimmedAnswer::oldest, emulator::TrimmedAnswer::error, emulator::TrimmedAnswer::empty}) {
     emulator::Kinesis other(time);
     config.client = &other;
     ASSERT_TRUE(other.create("s"));
@@ -582,7 +583,8 @@ TEST_F(SourceTest, NamesWhatIsWrongWithItsConfiguration) {
   EXPECT_THAT(message([](auto& c) { c.poll_interval = milliseconds(0); }), HasSubstr("poll_interval"));
   EXPECT_THAT(message([](auto& c) { c.list_interval = milliseconds(0); }), HasSubstr("list_interval"));
   EXPECT_THAT(message([](auto& c) { c.buffer_bytes_max = 1; }), HasSubstr("buffer_bytes_max"));
-  EXPECT_THAT(message([](auto& c) { c.starting_position = StartingPosition::at_timestamp; }), HasSubstr("start_timestamp"));
+  EXPECT_THAT(message([](auto& c) { c.starting_position = StartingPosition::at_timestamp; }),
+              HasSubstr("start_timestamp"));
   EXPECT_THAT(message([](auto& c) { c.start_timestamp = Timestamp(); }), HasSubstr("start_timestamp"));
   EXPECT_THAT(message([](auto& c) { c.starting_position = StartingPosition::at_sequence_number; }),
               HasSubstr("starting_sequence_number"));
@@ -607,7 +609,8 @@ TEST_F(SourceTest, HandsOutTypedRecordsAndReportsWhatDoesNotDecode) {
     return std::stoi(std::string(bytes));
   };
   Texts failed;
-  typed.on_decode_error = [&](std::string_view raw, std::string_view shard, std::string_view number, const Error& error) {
+  typed.on_decode_error = [&](std::string_view raw, std::string_view shard, std::string_view number,
+                              const Error& error) {
     failed.push_back(std::string(raw) + " " + std::string(shard) + " " + error.code);
     EXPECT_TRUE(stream::is_sequence_number(number));
   };

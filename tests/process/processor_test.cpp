@@ -14,11 +14,11 @@ namespace {
 
 using std::chrono::milliseconds;
 using std::chrono::seconds;
-using weir::testing::ScriptedStore;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
+using weir::testing::ScriptedStore;
 using Answer = ScriptedStore::Answer;
 using Words = std::vector<std::string>;
 using Counts = std::map<std::string, std::string>;

@@ -54,7 +54,9 @@ class ScriptedStore final : public state::Store {
   Task<stream::Positions> positions(std::string_view pipeline, std::string_view stream) override {
     return store_.positions(pipeline, stream);
   }
-  Task<std::optional<std::string>> definition(std::string_view pipeline) override { return store_.definition(pipeline); }
+  Task<std::optional<std::string>> definition(std::string_view pipeline) override {
+    return store_.definition(pipeline);
+  }
   Task<void> put_definition(std::string_view pipeline, std::string_view definition) override {
     return store_.put_definition(pipeline, definition);
   }
@@ -70,7 +72,9 @@ class ScriptedStore final : public state::Store {
                                                     const state::DeadLetter* after, std::size_t letters_max) override {
     return store_.dead_letters(pipeline, stream, after, letters_max);
   }
-  Task<std::uint64_t> dead_letter_count(std::string_view pipeline) override { return store_.dead_letter_count(pipeline); }
+  Task<std::uint64_t> dead_letter_count(std::string_view pipeline) override {
+    return store_.dead_letter_count(pipeline);
+  }
   Task<void> sync() override { return store_.sync(); }
 
  private:

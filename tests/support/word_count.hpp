@@ -29,7 +29,7 @@ class DecimalCombiner final : public state::Combiner {
 
 /// The smallest pipeline: counts each record under its own text. A record "bad" fails, and "throw" makes
 /// the pipeline's code throw.
-class WordCount final : public pipelines::Pipeline {
+class WordCount : public pipelines::Pipeline {
  public:
   explicit WordCount(std::string name = "words") : name_(std::move(name)) {}
   const std::string& name() const noexcept override { return name_; }

@@ -37,7 +37,7 @@ inline std::string read_file(const std::string& path) {
 }
 
 inline std::string read_vector(const std::string& name) {
-  return read_file(std::string(WEIR_SOURCE_DIR) + "/tests/vectors/kinesis/" + name);
+  return read_file(std::string(WEIR_SOURCE_DIR "/tests/vectors/kinesis/") + name);
 }
 
 // A copy that ends where its memory ends, so that the address sanitizer sees a read past it.

@@ -44,7 +44,8 @@ class ServiceClient {
   /// per call: when the service's clock is 4 minutes or more off what was signed (the difference is kept
   /// for later calls), and when the service takes the credentials for expired or unknown and the provider
   /// has other ones. `body` must live until the call completes.
-  Task<http::Reply> call(std::string_view operation, std::string_view body, RetryPolicy::Kind kind, std::stop_token stop);
+  Task<http::Reply> call(std::string_view operation, std::string_view body, RetryPolicy::Kind kind,
+                         std::stop_token stop);
 
   /// The service's time, as far as it is known.
   Timestamp now() const;

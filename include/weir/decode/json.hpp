@@ -74,7 +74,7 @@ bool read_members(JsonCursor& cursor, T& object, List<D...> /*members*/, std::in
     bool ok = true;
     // The first of equal names wins; a later one is skipped.
     const bool known =
-        ((!seen[I] && name_matches<D>(cursor) ? (seen[I] = true, ok = read_member(cursor, object, D()), true)
+        ((name_matches<D>(cursor) && !seen[I] ? (seen[I] = true, ok = read_member(cursor, object, D()), true)
                                               : false) ||
          ...);
     if (!known) {

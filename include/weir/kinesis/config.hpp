@@ -17,7 +17,13 @@ namespace weir::kinesis {
 
 /// Where reading begins when nothing is stored yet. LATEST is turned into a moment of the service's clock
 /// on the very first start, so that a restart before the first commit skips nothing.
-enum class StartingPosition : std::uint8_t { latest, trim_horizon, at_timestamp, at_sequence_number, after_sequence_number };
+enum class StartingPosition : std::uint8_t {
+  latest,
+  trim_horizon,
+  at_timestamp,
+  at_sequence_number,
+  after_sequence_number
+};
 
 /// The service's shares of one shard for all who poll it (service model: 5 calls and 2 MiB a second).
 inline constexpr double reads_per_second_max = 5;

@@ -61,7 +61,8 @@ class Source final : public StreamSource {
   /// stop. Keeps no positions: a second call starts over. A record that does not decode goes to
   /// `on_decode_error` and is skipped. Fails with the handler's error.
   Task<void> each(std::function<Task<void>(const stream::Record<T>&)> handler, std::stop_token stop) {
-    auto raw = [this, handler = std::move(handler)](const stream::EventId& id, const stream::RawRecord& record) -> Task<void> {
+    auto raw = [this, handler = std::move(handler)](const stream::EventId& id,
+                                                    const stream::RawRecord& record) -> Task<void> {
       return deliver(handler, id, record);
     };
     return detail::read_records(*this, std::move(raw), std::move(stop));

@@ -28,7 +28,8 @@ struct Query {
 using Lines = std::function<Task<void>(std::string_view)>;
 
 /// Answers from a store; reads only what is committed. `stream` is the source's name.
-Task<void> answer(state::Store& store, const pipelines::Pipeline& pipeline, std::string stream, Query query, Lines lines);
+Task<void> answer(state::Store& store, const pipelines::Pipeline& pipeline, std::string stream, Query query,
+                  Lines lines);
 
 /// Asks the worker that runs on `directory`. Blocks. Fails with code "NoWorker" when none answers there,
 /// with the worker's own error, or as `lines` does.

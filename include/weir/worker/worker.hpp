@@ -98,7 +98,8 @@ class OpenStore {
   virtual ~OpenStore() = default;
   virtual state::Store& store() = 0;
 };
-Result<std::unique_ptr<OpenStore>> open_store(const std::string& state, const pipelines::Pipeline& pipeline, const Log& log);
+Result<std::unique_ptr<OpenStore>> open_store(const std::string& state, const pipelines::Pipeline& pipeline,
+                                              const Log& log);
 /// The directory that `state` names for this pipeline; empty for `memory`.
 std::string state_directory(const std::string& state, const pipelines::Pipeline& pipeline);
 

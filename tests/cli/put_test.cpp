@@ -1,0 +1,94 @@
+#include "command_support.hpp"
+
+namespace weir::cli {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::UnorderedElementsAre;
+
+struct PutTest : CommandTest {
+  void SetUp() override {
+    CommandTest::SetUp();
+    ASSERT_TRUE(kinesis.create("s", 1).ok());
+  }
+};
+
+TEST_F(PutTest, PutsBytesAsTheyAre) {
+  const std::string input("a\r\n\n\xff\x00z\nlast", 12);
+  const auto put = run({"put", "s"}, input);
+  EXPECT_EQ(put.status, 0) << put.err;
+  EXPECT_THAT(stored("s"), ElementsAre("a\r", "", std::string("\xff\x00z", 3), "last"));
+  EXPECT_TRUE(put.err.starts_with("4 records, 9 B in ")) << put.err;
+}
+
+TEST_F(PutTest, ReadsAFileAndTellsTheTotalsAsJson) {
+  write_file("in.txt", "a\nbc\n");
+  const auto put = run({"put", "s", "in.txt", "--json", "-q"});
+  EXPECT_EQ(put.status, 0);
+  EXPECT_EQ(put.err, "");
+  EXPECT_TRUE(put.out.starts_with("{\"records\":2,\"bytes\":3,\"calls\":1,\"seconds\":")) << put.out;
+  EXPECT_TRUE(put.out.ends_with("}\n"));
+}
+
+// `tail -f log | weir put`: a record must not wait for 499 others.
+TEST_F(PutTest, PutsWhatHasComeWhileTheInputStaysOpen) {
+  Child put(weir({"put", "s"}));
+  put.write("first\n");
+  wait_until([&] { return !stored("s").empty(); });
+  EXPECT_THAT(stored("s"), ElementsAre("first"));
+  put.write("second\n");
+  const auto end = put.finish();
+  EXPECT_EQ(end.status, 0);
+  EXPECT_THAT(stored("s"), ElementsAre("first", "second"));
+}
+
+TEST_F(PutTest, SaysWhatWasPutBeforeABadLine) {
+  const auto put = run({"put", "s", "--key", "k"}, "{\"k\":\"a\"}\n{\"k\":7}\n{\"x\":1}\n{\"k\":\"d\"}\n");
+  EXPECT_EQ(put.status, 1);
+  EXPECT_THAT(put.err,
+              HasSubstr("weir put: line 3: it has no member 'k'\n2 records put: every line up to 2, nothing after\n"));
+  EXPECT_THAT(stored("s"), ElementsAre("{\"k\":\"a\"}", "{\"k\":7}"));
+}
+
+TEST_F(PutTest, TakesTheKeyFromTheField) {
+  ASSERT_EQ(run({"put", "s", "--key", "k"}, "{\"k\":\"a\"}\n{\"k\":7}\n").status, 0);
+  const auto log = kinesis.log("s");
+  ASSERT_TRUE(log.ok());
+  EXPECT_EQ(log->front().records[0].partition_key, "a");
+  EXPECT_EQ(log->front().records[1].partition_key, "7");
+}
+
+// The service would refuse all of the batch's 500 records without a word on which was too large.
+TEST_F(PutTest, NamesTheLineOfARecordTooLarge) {
+  const auto put = run({"put", "s"}, "ok\n" + std::string(1024 * 1024 + 1, 'x') + "\nnever\n");
+  EXPECT_EQ(put.status, 1);
+  EXPECT_THAT(put.err, HasSubstr("line 2: 1048587 bytes with the key; the stream takes records of up to 1048576"));
+  EXPECT_THAT(put.err, HasSubstr("1 record put: every line up to 1, nothing after"));
+  EXPECT_THAT(stored("s"), ElementsAre("ok"));
+  EXPECT_EQ(run({"put", "s"}, std::string(11 * 1024 * 1024, 'x')).status, 1);
+}
+
+TEST_F(PutTest, StopsOnASignalAndSaysWhere) {
+  Child put(weir({"put", "s"}));
+  put.write("a\nb\n");
+  wait_until([&] { return stored("s").size() == 2; });
+  put.signal(SIGINT);
+  put.wait_for_err("stopped before line 3");
+  const auto end = put.finish();
+  EXPECT_EQ(end.status, 1);
+  EXPECT_THAT(end.err, HasSubstr("2 records put: every line up to 2, nothing after"));
+}
+
+TEST_F(PutTest, SendsFailedEntriesAgain) {
+  emulator::Fault fault;
+  fault.kind = emulator::Fault::Kind::failed_entries;
+  fault.probability = 0.5;
+  fault.times = 2;
+  kinesis.faults().add(fault);
+  const auto put = run({"put", "s"}, "a\nb\nc\nd\ne\nf\n");
+  EXPECT_EQ(put.status, 0) << put.err;
+  EXPECT_THAT(stored("s"), UnorderedElementsAre("a", "b", "c", "d", "e", "f"));
+}
+
+}  // namespace
+}  // namespace weir::cli

@@ -1,0 +1,146 @@
+#include <fmt/format.h>
+
+#include "command_support.hpp"
+
+namespace weir::cli {
+namespace {
+
+using ::testing::UnorderedElementsAre;
+
+struct RunTest : CommandTest {
+  void SetUp() override {
+    CommandTest::SetUp();
+    ASSERT_TRUE(kinesis.create("words", 2).ok());
+    write_pipeline();
+  }
+  void put(const std::vector<std::string>& texts) { ASSERT_TRUE(kinesis.put("words", texts).ok()); }
+  std::string query(const std::vector<std::string>& arguments) {
+    std::vector<std::string> all{"query", "words.yaml"};
+    all.insert(all.end(), arguments.begin(), arguments.end());
+    const auto end = run(all);
+    EXPECT_EQ(end.status, 0) << end.err;
+    return end.out;
+  }
+  // Until the running worker has committed a count of `key`.
+  void wait_for_count(const std::string& key, int count) {
+    const auto wanted = fmt::format("\"count\":{},", count);
+    wait_until([&] { return run({"query", "words.yaml", key, "--json"}).out.find(wanted) != std::string::npos; });
+  }
+};
+
+// Ctrl-C is how a worker is ended: what was read is counted, and a restart repeats nothing.
+TEST_F(RunTest, DrainsOnASignalAndGoesOnAfterARestart) {
+  put({R"({"w":"a","n":1})", R"({"w":"a","n":2})"});
+  Child first(weir({"run", "words.yaml", "--json"}));
+  wait_for_count("a", 2);
+  first.signal(SIGINT);
+  const auto stopped = first.finish();
+  EXPECT_EQ(stopped.status, 0) << stopped.err;
+  EXPECT_THAT(stopped.err, HasSubstr("stopped; everything up to these records is counted:\n  shardId-000000000000  "));
+  EXPECT_THAT(stopped.out, HasSubstr("{\"records\":2,"));
+
+  put({R"({"w":"a","n":3})"});
+  const auto second = run({"run", "words.yaml", "--until-caught-up", "--json"});
+  EXPECT_EQ(second.status, 0) << second.err;
+  EXPECT_THAT(second.out, HasSubstr("{\"records\":1,"));
+  EXPECT_EQ(query({"a", "--json"}), "{\"key\":\"a\",\"count\":3,\"sum\":6,\"mean\":2}\n");
+}
+
+// Asking must not need the worker to stop, which holds the state.
+TEST_F(RunTest, AnswersBesideARunningWorker) {
+  put({R"({"w":"a","n":1})", "no json"});
+  Child worker(weir({"run", "words.yaml"}));
+  wait_for_count("a", 1);
+  EXPECT_THAT(run({"dead", "list", "words.yaml", "--json"}).out, HasSubstr("\"event_id\":\"words/shardId-"));
+  const auto absent = run({"query", "words.yaml", "a", "b", "--json"});
+  EXPECT_EQ(absent.status, 1);
+  EXPECT_THAT(absent.out, HasSubstr("\"key\":\"a\""));
+  EXPECT_THAT(absent.err, HasSubstr("there is no key 'b'"));
+
+  const auto second = run({"run", "words.yaml", "--until-caught-up"});
+  EXPECT_EQ(second.status, 1);
+  EXPECT_THAT(second.err, HasSubstr("weir-state/words"));
+  EXPECT_THAT(second.err, HasSubstr("use"));
+  worker.signal(SIGTERM);
+  EXPECT_EQ(worker.finish().status, 0);
+}
+
+TEST_F(RunTest, DeadLettersAreCountedAndListedAndChangeNoStatus) {
+  put({R"({"w":"a","n":1})", R"({"n":1})", R"({"w":"a","n":"x"})", ""});
+  const auto end = run({"run", "words.yaml", "--until-caught-up", "--json"});
+  EXPECT_EQ(end.status, 0) << end.err;
+  EXPECT_THAT(end.out, HasSubstr("\"records\":4,"));
+  EXPECT_THAT(end.out, HasSubstr("\"dead_letters\":3,\"keys\":1,"));
+  EXPECT_THAT(end.err, HasSubstr("3 dead letters, 1 key in "));
+  const auto list = run({"dead", "list", "words.yaml"});
+  EXPECT_EQ(list.status, 0);
+  EXPECT_EQ(std::count(list.out.begin(), list.out.end(), '\n'), 6);
+  EXPECT_THAT(list.out, HasSubstr("MissingKey"));
+  EXPECT_THAT(list.out, HasSubstr("WrongType"));
+  EXPECT_EQ(list.err, "3 dead letters\n");
+}
+
+TEST_F(RunTest, CopiesDeadLettersToTheirStream) {
+  ASSERT_TRUE(kinesis.create("graves", 1).ok());
+  write_pipeline("dead_letters: { stream: graves }\n");
+  put({R"({"w":"a","n":1})", "bad", ""});
+  ASSERT_EQ(run({"run", "words.yaml", "--until-caught-up"}).status, 0);
+  EXPECT_THAT(stored("graves"), UnorderedElementsAre("bad", ""));
+}
+
+TEST_F(RunTest, PrintsTheLargest) {
+  put({R"({"w":"a","n":1})", R"({"w":"b","n":30})", R"({"w":"c","n":-5})", R"({"w":"d"})", R"({"w":"b","n":30})"});
+  ASSERT_EQ(run({"run", "words.yaml", "--until-caught-up"}).status, 0);
+  EXPECT_EQ(query({"--top", "2", "--by", "sum", "--json"}),
+            "{\"key\":\"b\",\"count\":2,\"sum\":60,\"mean\":30}\n{\"key\":\"a\",\"count\":1,\"sum\":1,\"mean\":1}\n");
+  // Without --by the first aggregate; equal counts in key order.
+  EXPECT_THAT(query({"--top", "2"}), HasSubstr("\nb        2   60"));
+}
+
+// A state may hold millions of keys: without being asked for all, a screenful is enough.
+TEST_F(RunTest, PrintsTheFirstKeysUnasked) {
+  std::vector<std::string> texts;
+  for (int i = 10; i < 45; ++i) {
+    texts.push_back(fmt::format("{{\"w\":\"k{}\"}}", i));
+  }
+  put(texts);
+  ASSERT_EQ(run({"run", "words.yaml", "--until-caught-up"}).status, 0);
+  const auto first = run({"query", "words.yaml", "--json"});
+  EXPECT_EQ(std::count(first.out.begin(), first.out.end(), '\n'), 20);
+  EXPECT_THAT(first.err, HasSubstr("the first 20 of 35 keys"));
+  const auto all = run({"query", "words.yaml", "--json", "--all"});
+  EXPECT_EQ(std::count(all.out.begin(), all.out.end(), '\n'), 35);
+  EXPECT_EQ(all.err, "");
+}
+
+TEST_F(RunTest, KeepsNoStateWhenItIsToldSo) {
+  put({R"({"w":"a","n":1})"});
+  const auto end = run({"run", "words.yaml", "--until-caught-up", "--state", "memory", "--json"});
+  EXPECT_EQ(end.status, 0) << end.err;
+  EXPECT_THAT(end.out, HasSubstr("\"records\":1,"));
+  EXPECT_FALSE(std::filesystem::exists(directory / "weir-state"));
+}
+
+// Lost records are named, with the shard, and counted on over only when somebody says so.
+TEST_F(RunTest, HaltsAtAGapUnlessToldToGoOn) {
+  put({R"({"w":"a","n":1})"});
+  ASSERT_EQ(run({"run", "words.yaml", "--until-caught-up"}).status, 0);
+  const auto log = kinesis.log("words");
+  ASSERT_TRUE(log.ok());
+  const auto& shard = (*log)[0].records.empty() ? (*log)[1].id : (*log)[0].id;
+  ASSERT_TRUE(kinesis.answer_trimmed("words", shard, emulator::TrimmedAnswer::error).ok());
+  std::vector<std::string> more;
+  for (int i = 0; i < 10; ++i) {
+    more.push_back(R"({"w":"a","n":1})");
+  }
+  put(more);
+  ASSERT_TRUE(kinesis.trim("words", shard).ok());
+  const auto halted = run({"run", "words.yaml", "--until-caught-up"});
+  EXPECT_EQ(halted.status, 1);
+  EXPECT_THAT(halted.err, HasSubstr(shard));
+  const auto went_on = run({"run", "words.yaml", "--until-caught-up", "--on-gap", "continue"});
+  EXPECT_EQ(went_on.status, 0) << went_on.err;
+}
+
+}  // namespace
+}  // namespace weir::cli
