@@ -27,6 +27,8 @@ struct Loop {
   std::exception_ptr exception;
 };
 
+using Loops = std::vector<std::unique_ptr<Loop>>;
+
 // Runs a task to its end on the calling thread.
 template <class T>
 Result<T> run_on(asio::io_context& context, Task<T> task) {
@@ -46,11 +48,13 @@ Result<T> run_on(asio::io_context& context, Task<T> task) {
 
 class Run {
  public:
-  Run(stream::Source& source, const pipelines::Pipeline& pipeline, state::Store& store, const Options& options)
+  Run(stream::Source& source, const pipelines::Pipeline& pipeline, state::Store& store, const Options& options,
+      Loops& loops)
       : source_(source),
         pipeline_(pipeline),
         store_(store),
         options_(options),
+        loops_(loops),
         clock_(options.clock != nullptr ? *options.clock : system_clock()),
         random_(options.seed != 0 ? Random(options.seed) : Random::from_machine()),
         forward_(options.stop, [this] { stop_.request_stop(); }),
@@ -236,6 +240,7 @@ class Run {
   const pipelines::Pipeline& pipeline_;
   state::Store& store_;
   const Options& options_;
+  Loops& loops_;
   Clock& clock_;
   Random random_;
   std::string directory_;  // of the state; empty: none
@@ -244,7 +249,6 @@ class Run {
   std::stop_callback<std::function<void()>> forward_;
   process::Board board_;
   stream::Positions positions_;
-  std::vector<std::unique_ptr<Loop>> loops_;
 };
 
 Result<void> validate(const Options& options) {
@@ -268,11 +272,13 @@ Result<Report> run(stream::Source& source, const Result<pipelines::PipelinePtr>&
     return built.error();
   }
   const auto& pipeline = *built;
+  // Before the store, whose threads may be leaving a loop still when the last commit has completed.
+  Loops loops;
   std::unique_ptr<OpenStore> own;
   if (options.store == nullptr) {
     WEIR_TRY(own, open_store(options.state, *pipeline, options.log));
   }
-  Run running(source, *pipeline, own != nullptr ? own->store() : *options.store, options);
+  Run running(source, *pipeline, own != nullptr ? own->store() : *options.store, options, loops);
   if (own != nullptr) {
     running.serve_queries_in(state_directory(options.state, *pipeline));
   }
