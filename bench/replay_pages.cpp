@@ -17,7 +17,7 @@ constexpr std::string_view number_head = "49590338271490256608559692538361571095
 constexpr int page_digits = 6;
 constexpr int record_digits = 5;
 constexpr std::string_view iterator_head = "replay-iterator-";
-constexpr std::uint32_t lag_placeholder = 0x7fffffff;  // five bytes, whatever it becomes
+constexpr std::uint32_t lag_when_built = 0x7fffffff;  // five bytes, whatever it becomes
 
 std::vector<std::uint32_t> zipf(std::uint32_t keys, std::size_t draws, Random& random) {
   std::vector<double> upto(keys);
@@ -78,7 +78,7 @@ ReplayPages::Buffer ReplayPages::build(std::uint32_t shard, std::uint32_t record
   const auto keys = zipf(options_.keys, records, random);
   wire::CborWriter writer(buffer.body);
   writer.begin_map();
-  writer.unsigned_integer("MillisBehindLatest", lag_placeholder);
+  writer.unsigned_integer("MillisBehindLatest", lag_when_built);
   buffer.lag = buffer.body.size() - sizeof(std::uint32_t);
   const auto next = iterator({shard, 0});
   writer.text("NextShardIterator", next);

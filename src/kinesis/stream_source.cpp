@@ -416,19 +416,19 @@ namespace {
 // Hands every record on and keeps nothing.
 class Passing final : public stream::Sink {
  public:
-  using Each = std::function<Task<void>(const stream::EventId&, const stream::RawRecord&)>;
-  Passing(std::string stream, Each each) : stream_(std::move(stream)), each_(std::move(each)) {}
+  Passing(std::string stream, RawHandler each) : stream_(std::move(stream)), each_(std::move(each)) {}
 
   Task<void> discovered(std::vector<std::pair<stream::ShardId, stream::ShardPosition>> /*shards*/) override {
     co_return Result<void>();
   }
   Task<void> accept(stream::Batch batch) override {
+    decode::Scratch scratch;
     stream::EventId id;
     id.stream = stream_;
     id.shard = batch.shard;
     for (const auto& record : batch.records) {
       id.sequence_number = record.sequence_number;
-      WEIR_CO_CHECK(co_await each_(id, record));
+      WEIR_CO_CHECK(co_await each_(id, record, scratch));
     }
     co_return Result<void>();
   }
@@ -438,14 +438,12 @@ class Passing final : public stream::Sink {
 
  private:
   std::string stream_;
-  Each each_;
+  RawHandler each_;
 };
 
 }  // namespace
 
-Task<void> read_records(StreamSource& source,
-                        std::function<Task<void>(const stream::EventId&, const stream::RawRecord&)> each,
-                        std::stop_token stop) {
+Task<void> read_records(StreamSource& source, RawHandler each, std::stop_token stop) {
   stream::Positions positions;
   WEIR_CO_TRY(positions.stream, co_await source.identify(stop));
   WEIR_CO_TRY(positions.start, co_await source.resolve_start(stop));

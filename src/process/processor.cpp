@@ -271,8 +271,9 @@ Task<void> Processor::gap(stream::Gap gap) {
   noted.sync = true;
   WEIR_CO_CHECK(co_await commit(noted));
   if (context_.on_gap == OnGap::halt) {
-    co_return refused("Gap",
-                      fmt::format("{}; the totals lack them. To go on without them set on_gap: continue", gap.reason));
+    co_return refused("Gap", fmt::format("{}; the totals lack them. To go on without them: `weir run --on-gap "
+                                         "continue`, or on_gap go_on in the options",
+                                         gap.reason));
   }
   if (context_.log) {
     context_.log(LogLevel::warning, gap.reason);

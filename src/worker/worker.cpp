@@ -156,6 +156,7 @@ class Run {
     std::optional<asio::signal_set> signals;
     if (index == 0) {
       beside.spawn(watch(beside.stop_token()));
+      beside.spawn(sync_now_and_then(beside.stop_token()));
       if (options_.serve_queries && !directory_.empty()) {
         beside.spawn(serve_queries(directory_, store_, pipeline_, source_.name(), options_.log, beside.stop_token()));
       }
@@ -199,6 +200,20 @@ class Run {
       WEIR_CO_CHECK(co_await clock_.sleep(options_.watch_interval, stop));
     }
     co_return Result<void>();
+  }
+
+  // A commit is on the disk with the next one; where none follows, here.
+  Task<void> sync_now_and_then(std::stop_token stop) {
+    for (;;) {
+      WEIR_CO_CHECK(co_await clock_.sleep(options_.sync_interval, stop));
+      auto synced = co_await store_.sync();
+      if (!synced && synced.error().next == Next::retry) {
+        board_.store_trouble(to_string(synced.error()));
+      } else if (!synced) {
+        stop_.request_stop();
+        co_return synced;
+      }
+    }
   }
 
   void wait_for_signal(asio::signal_set& signals) {
@@ -260,6 +275,9 @@ Result<void> validate(const Options& options) {
   }
   if (options.limits.age_max.count() < 1) {
     return refused("BadOptions", "limits.age_max: must be at least 1 ms");
+  }
+  if (options.sync_interval.count() < 1) {
+    return refused("BadOptions", "sync_interval: must be at least 1 ms");
   }
   return {};
 }

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <boost/describe.hpp>
 #include <map>
 
 #include "tests/support/virtual_time.hpp"
@@ -629,6 +630,39 @@ TEST_F(SourceTest, HandsOutTypedRecordsAndReportsWhatDoesNotDecode) {
   EXPECT_THAT(values, ElementsAre(1, 3));
   EXPECT_THAT(failed, ElementsAre("two shardId-000000000000 NotANumber"));
   EXPECT_THAT(ids[0], ::testing::StartsWith("s/shardId-000000000000/"));
+}
+
+struct Named {
+  std::string_view name;
+};
+BOOST_DESCRIBE_STRUCT(Named, (), (name))
+
+// A handler that waits while other shards' records are decoded still sees its own text, unescaped or not.
+TEST_F(SourceTest, KeepsAnUnescapedTextWhileItsHandlerWaits) {
+  ASSERT_TRUE(kinesis.create("s", 4));
+  Texts put;
+  Texts expected;
+  for (int i = 0; i < 20; ++i) {
+    const auto text = std::string(100, static_cast<char>('a' + i));
+    put.push_back("{\"name\":\"\\u0041" + text + "\"}");
+    expected.push_back("A" + text);
+  }
+  ASSERT_TRUE(kinesis.put("s", put));
+  Config<Named> typed;
+  static_cast<ReaderConfig&>(typed) = config;
+  typed.decode = decode::json_decoder<Named>();
+  auto made = Source<Named>::make(typed);
+  ASSERT_TRUE(made);
+  Texts got;
+  const auto handle = [&](const stream::Record<Named>& record) -> Task<void> {
+    static_cast<void>(co_await time.sleep(milliseconds(10), std::stop_token()));
+    got.emplace_back(record.value.name);
+    co_return Result<void>();
+  };
+  time.start((*made)->each(handle, stop.get_token()), outcome);
+  time.run_while([&] { return got.size() < put.size(); });
+  EXPECT_TRUE(finish());
+  EXPECT_THAT(got, ::testing::UnorderedElementsAreArray(expected));
 }
 
 }  // namespace

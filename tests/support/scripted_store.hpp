@@ -23,6 +23,7 @@ class ScriptedStore final : public state::Store {
   std::size_t commits = 0;
   /// Commits that brought rows or moved a shard.
   std::size_t advances = 0;
+  std::size_t syncs = 0;
 
   state::Strength strength() const noexcept override { return store_.strength(); }
   Task<void> commit(const state::Commit& commit) override {
@@ -75,7 +76,10 @@ class ScriptedStore final : public state::Store {
   Task<std::uint64_t> dead_letter_count(std::string_view pipeline) override {
     return store_.dead_letter_count(pipeline);
   }
-  Task<void> sync() override { return store_.sync(); }
+  Task<void> sync() override {
+    ++syncs;
+    return store_.sync();
+  }
 
  private:
   state::MemoryStore store_;

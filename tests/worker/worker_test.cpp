@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <thread>
 
+#include "tests/support/scripted_store.hpp"
 #include "tests/support/word_count.hpp"
 #include "weir/emulator/kinesis.hpp"
 #include "weir/state/memory_store.hpp"
@@ -172,6 +173,27 @@ TEST_F(WorkerTest, StopsOnRequestAndKeepsWhatItTookIn) {
   const auto report = run_once();
   ASSERT_TRUE(report) << to_string(report.error());
   EXPECT_EQ(report->totals.records, 500U);
+}
+
+// The last commit before a quiet night must reach the disk, though no other follows it.
+TEST_F(WorkerTest, SyncsWhatWasCommittedWhileNothingHappens) {
+  weir::testing::ScriptedStore counting(combiner, system_clock());
+  ASSERT_TRUE(kinesis.put("s", {"a"}));
+  options.store = &counting;
+  options.until_caught_up = false;
+  options.sync_interval = std::chrono::milliseconds(1);
+  std::stop_source stop;
+  options.stop = stop.get_token();
+  std::size_t syncs_while_running = 0;
+  options.watch_interval = std::chrono::milliseconds(1);
+  options.watch = [&](const process::Board& board) {
+    syncs_while_running = counting.syncs;
+    if (board.all_caught_up() && syncs_while_running >= 3) {
+      stop.request_stop();
+    }
+  };
+  ASSERT_TRUE(run_once());
+  EXPECT_GE(syncs_while_running, 3U);
 }
 
 TEST_F(WorkerTest, NamesWrongOptions) {

@@ -5,6 +5,8 @@
 #include <string>
 #include <utility>
 
+#include "weir/decode/decoder.hpp"
+#include "weir/decode/json.hpp"
 #include "weir/kinesis/config.hpp"
 #include "weir/stream/source.hpp"
 
@@ -34,11 +36,11 @@ class StreamSource : public stream::Source {
 };
 
 namespace detail {
+using RawHandler = std::function<Task<void>(const stream::EventId&, const stream::RawRecord&, decode::Scratch&)>;
+
 /// Reads everything from the configured start and hands each raw record, in order within its shard, to
-/// `each` with its event id.
-Task<void> read_records(StreamSource& source,
-                        std::function<Task<void>(const stream::EventId&, const stream::RawRecord&)> each,
-                        std::stop_token stop);
+/// `each` with its event id and a scratch that lives as long as the record's batch.
+Task<void> read_records(StreamSource& source, RawHandler each, std::stop_token stop);
 }  // namespace detail
 
 /// The typed face of the same reader, with its decoder inside: for pipelines, which take the decoder from
@@ -61,9 +63,10 @@ class Source final : public StreamSource {
   /// stop. Keeps no positions: a second call starts over. A record that does not decode goes to
   /// `on_decode_error` and is skipped. Fails with the handler's error.
   Task<void> each(std::function<Task<void>(const stream::Record<T>&)> handler, std::stop_token stop) {
-    auto raw = [this, handler = std::move(handler)](const stream::EventId& id,
-                                                    const stream::RawRecord& record) -> Task<void> {
-      return deliver(handler, id, record);
+    detail::RawHandler raw = [this, handler = std::move(handler)](const stream::EventId& id,
+                                                                  const stream::RawRecord& record,
+                                                                  decode::Scratch& scratch) -> Task<void> {
+      return deliver(handler, id, record, scratch);
     };
     return detail::read_records(*this, std::move(raw), std::move(stop));
   }
@@ -72,8 +75,11 @@ class Source final : public StreamSource {
   explicit Source(Config<T> config) : StreamSource(config), config_(std::move(config)) {}
 
   Task<void> deliver(const std::function<Task<void>(const stream::Record<T>&)>& handler, stream::EventId id,
-                     stream::RawRecord raw) {
-    auto value = config_.decode(raw.data);
+                     stream::RawRecord raw, decode::Scratch& scratch) {
+    // A handler may wait while another shard's records are decoded: what was unescaped for this one must not
+    // be in a scratch that they share.
+    const auto* json = config_.decode.template target<decode::JsonDecoder<T>>();
+    auto value = json != nullptr ? decode::decode_padded<T>(*json, raw.data, scratch) : config_.decode(raw.data);
     if (!value) {
       if (config_.on_decode_error) {
         config_.on_decode_error(raw.data, id.shard, id.sequence_number, value.error());

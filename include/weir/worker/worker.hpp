@@ -35,6 +35,8 @@ struct Options {
   process::OnGap on_gap = process::OnGap::halt;
   /// Ends when each shard has been 0 behind the stream's newest record, or has ended, since the start.
   bool until_caught_up = false;
+  /// How long a commit may wait for the disk when no other follows it. A power cut takes back at most this.
+  std::chrono::milliseconds sync_interval{10'000};
   /// SIGINT and SIGTERM stop the run: everything taken in is committed first. A second one gives up a
   /// commit that the store keeps refusing.
   bool stop_on_signals = false;
