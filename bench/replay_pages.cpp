@@ -34,16 +34,6 @@ std::vector<std::uint32_t> zipf(std::uint32_t keys, std::size_t draws, Random& r
   return drawn;
 }
 
-// A page view of about 330 bytes: twelve members, of which a reader wants two.
-std::string payload(std::uint32_t key, Random& random) {
-  return fmt::format(
-      R"({{"id":"{:012}","time":"2026-11-24T06:05:30.123Z","user":"user-{:06}","session":"0d4f8e12-77aa-4b1e-9d0c-{:012}",)"
-      R"("page":"/products/{:06}","referrer":"https://example.com/search?q={:06}","agent":"Mozilla/5.0 X11 Linux x86_64",)"
-      R"("status":200,"bytes":{},"millis":{},"cached":false,"geo":{{"country":"US","zip":"{:05}"}}}})",
-      random.below(1'000'000'000'000), key, random.below(1'000'000'000'000), random.below(100'000),
-      random.below(1'000'000), random.below(100'000), random.below(5'000), random.below(100'000));
-}
-
 void put_digits(std::string& body, std::size_t at, std::uint32_t value, int digits) {
   for (int i = digits - 1; i >= 0; --i) {
     body[at + static_cast<std::size_t>(i)] = static_cast<char>('0' + value % 10);
@@ -62,6 +52,15 @@ std::optional<Integer> integer_of(std::string_view text) {
 }
 
 }  // namespace
+
+std::string page_view(std::uint32_t key, Random& random) {
+  return fmt::format(
+      R"({{"id":"{:012}","time":"2026-11-24T06:05:30.123Z","user":"user-{:06}","session":"0d4f8e12-77aa-4b1e-9d0c-{:012}",)"
+      R"("page":"/products/{:06}","referrer":"https://example.com/search?q={:06}","agent":"Mozilla/5.0 X11 Linux x86_64",)"
+      R"("status":200,"bytes":{},"millis":{},"cached":false,"geo":{{"country":"US","zip":"{:05}"}}}})",
+      random.below(1'000'000'000'000), key, random.below(1'000'000'000'000), random.below(100'000),
+      random.below(1'000'000), random.below(100'000), random.below(5'000), random.below(100'000));
+}
 
 ReplayPages::ReplayPages(Options options) : options_(options) {
   for (std::uint32_t shard = 0; shard < options_.shards; ++shard) {
@@ -90,7 +89,7 @@ ReplayPages::Buffer ReplayPages::build(std::uint32_t shard, std::uint32_t record
     writer.text("SequenceNumber", number);
     buffer.numbers.push_back(buffer.body.size() - page_digits - record_digits);
     writer.timestamp("ApproximateArrivalTimestamp", Timestamp(std::chrono::milliseconds(1'764'000'000'000 + record)));
-    const auto data = payload(keys[record], random);
+    const auto data = page_view(keys[record], random);
     writer.blob("Data", data);
     const auto partition_key = fmt::format("user-{:06}", keys[record]);
     writer.text("PartitionKey", partition_key);

@@ -6,7 +6,12 @@
 #include <string_view>
 #include <vector>
 
+#include "weir/base/random.hpp"
+
 namespace weir::bench {
+
+/// A page view in JSON of about 330 bytes: twelve members, of which a reader wants two.
+std::string page_view(std::uint32_t key, Random& random);
 
 /// What the replay server serves: GetRecords replies in CBOR, built once. A reply differs from the next one of
 /// its buffer only in digits of fixed width (sequence numbers, iterator) and the lag, which are set in place: a

@@ -1,12 +1,11 @@
 #!/bin/sh
 # Speed and memory of what `make bench` has built: the machine, a table, and a line `bench <name> <value> <unit>`
 # for each figure. Runs of Weir and of the limit alternate, so that a busy moment hits both; figures are medians.
-#   BUILD   the build directory (build/release)
 #   RUNS    alternating runs (5)
 #   PAGES   replies of 10,000 records a shard, of 4 (25: a million records)
 set -eu
 cd "$(dirname "$0")/.."
-programs=${BUILD:-build/release}/bench
+programs=build/release/bench
 runs=${RUNS:-5}
 pages=${PAGES:-25}
 work=$(mktemp -d)
@@ -65,6 +64,17 @@ echo "state: rows into RocksDB, 8,500 a commit"
 "$programs/bench_state_commit" --directory "$work/rows" --keys 1000000 --commits 40
 echo
 
+build/release/weir local --port 0 --streams bench:4 --quiet >"$work/local" &
+server=$!
+while ! grep -q listening "$work/local"; do
+  kill -0 "$server" || exit 1
+  sleep 0.1
+done
+exchange=$("$programs/bench_local_client" --port "$(sed -n 's/.*://p' "$work/local")")
+kill -INT "$server"
+wait "$server"
+server=
+
 start_server --shards 1000 --pages 0 --records 1 --keys 1
 idle=$("$programs/bench_weir_count" --endpoint "$url" --state "$work/idle" --idle-seconds "${IDLE_SECONDS:-20}")
 stop_server
@@ -73,5 +83,7 @@ echo "bench limit_ns_per_record $limit ns"
 echo "bench weir_ns_per_record $weir ns"
 echo "bench ratio_count $(awk "BEGIN { printf \"%.3f\", $limit / $weir }") ratio"
 echo "bench state_us_per_row $(sed -n 's/.*cpu *\([0-9.]*\) us.*/\1/p' "$work/rows.txt") us"
+echo "bench local_put_per_s $(echo "$exchange" | field put_per_s) records/s"
+echo "bench local_get_bytes_per_s $(echo "$exchange" | field get_bytes_per_s) B/s"
 echo "bench idle_1000_shards_rss_mb $(echo "$idle" | field rss_mb) MB"
 echo "bench idle_1000_shards_cpu_percent $(echo "$idle" | field cpu_percent) percent"

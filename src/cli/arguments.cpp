@@ -16,7 +16,7 @@ namespace {
 constexpr std::string_view common_group = "Common options";
 constexpr std::size_t columns = 79;
 
-void declare_common(CLI::App& app, CommonOptions& common) {
+void declare_service(CLI::App& app, CommonOptions& common) {
   const std::string group(common_group);
   app.add_option("--endpoint", common.endpoint, "where to send requests (AWS_ENDPOINT_URL_KINESIS, AWS_ENDPOINT_URL)")
       ->type_name("URL")
@@ -27,6 +27,10 @@ void declare_common(CLI::App& app, CommonOptions& common) {
   app.add_option("--profile", common.profile, "the profile of the AWS configuration files (AWS_PROFILE)")
       ->type_name("NAME")
       ->group(group);
+}
+
+void declare_common(CLI::App& app, CommonOptions& common) {
+  const std::string group(common_group);
   app.add_flag("-v,--verbose", common.verbosity, "say what happens; twice: say every retry")->group(group);
   app.add_flag("-q,--quiet", common.quiet, "say nothing but errors")->group(group);
   // Seen before parsing; declared for the list in the help.
@@ -42,6 +46,9 @@ void prepare(CLI::App& app, Command& command, CommonOptions& common) {
   // A list is declared with a policy of its own; for the rest the last one counts, as in other commands.
   app.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
   command.declare(app);
+  if (command.calls_service()) {
+    declare_service(app, common);
+  }
   declare_common(app, common);
 }
 

@@ -57,6 +57,8 @@ class Command {
 
   virtual ~Command() = default;
   virtual Words words() const = 0;
+  /// Whether it sends requests, so that --endpoint, --region and --profile mean something.
+  virtual bool calls_service() const { return true; }
   /// Declares the arguments, which parsing stores in this object.
   virtual void declare(CLI::App& app) = 0;
   /// Blocks until done. The error's code decides the exit status.

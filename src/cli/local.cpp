@@ -32,6 +32,8 @@ class Local final : public Command {
             "weir local --port 0 --streams orders:2,payments --faults faults.yaml"};
   }
 
+  bool calls_service() const override { return false; }
+
   void declare(CLI::App& app) override {
     auto* port = app.add_option("--port", port_, "where to listen; 0 picks a free one (default 4567)")->type_name("N");
     require_whole_number(*port, 0, 65535);

@@ -10,6 +10,7 @@
 #include "cli/run_on.hpp"
 #include "cli/text.hpp"
 #include "weir/base/clock.hpp"
+#include "weir/pipeline/extract.hpp"
 
 namespace weir::cli {
 namespace {
@@ -107,16 +108,17 @@ Result<void> Answers::open() {
   WEIR_TRY(auto store, worker::open_store(file_.state, pipeline, log_));
   WEIR_TRY(const auto stored, run_on(loop_, store->store().definition(pipeline.name())));
   if (!stored) {
+    WEIR_TRY(const auto contents, run_on(loop_, store->store().contents()));
+    const auto holder = contents.empty() ? "nothing yet" : "pipeline " + contents.front().pipeline;
     return refused(
         "NoState",
-        fmt::format("the state in {} holds nothing of pipeline {}; run it first, or name the state with --state",
-                    printable(directory), pipeline.name()));
+        fmt::format("the state in {} holds {}, not pipeline {}; run it first, or name the state with --state",
+                    printable(directory), holder, pipeline.name()));
   }
-  if (*stored != pipeline.definition()) {
-    return refused(
-        "DefinitionChanged",
-        fmt::format("the state in {} was made by another definition of pipeline {}.\n  stored: {}\n  now:    {}",
-                    printable(directory), pipeline.name(), *stored, pipeline.definition()));
+  const auto continued = pipelines::continue_definition(*stored, pipeline.definition(), system_clock().now());
+  if (!continued) {
+    return refused(continued.error().code, fmt::format("pipeline {} in {}: {}", pipeline.name(), printable(directory),
+                                                       continued.error().message));
   }
   store_ = std::move(store);
   return {};

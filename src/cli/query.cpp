@@ -82,7 +82,8 @@ class QueryState final : public Command {
             "Prints the aggregates of each KEY; of every key with --all; of the N keys with the\n"
             "largest value of an aggregate with --top N --by AGGREGATE. With none of these it\n"
             "prints the first 20 keys. Numbers are rounded for reading; --json prints them exact,\n"
-            "one object to a line.\n\n"
+            "one object to a line.\n"
+            "Since when an aggregate counts that was added to the file later is said beside it.\n\n"
             "Asks the worker that runs on the state; without one, opens the state itself. A key\n"
             "that isn't there is named on standard error, and the exit status is 1.",
             "weir query flights.yaml JFK LAX\n"
@@ -123,10 +124,24 @@ class QueryState final : public Command {
                    : all_         ? answers.ask(worker::Query(), print)
                                   : print_first(context, answers, print);
     auto finished = table.finish();
-    return outcome ? finished : outcome;
+    WEIR_CHECK(outcome ? finished : outcome);
+    return note_since(context, answers);
   }
 
  private:
+  // An aggregate that was added later has not seen what the others have.
+  static Result<void> note_since(Context& context, Answers& answers) {
+    worker::Query query;
+    query.type = worker::Query::Type::since;
+    return answers.ask(query, [&](std::string_view line) -> Result<void> {
+      WEIR_TRY(const auto added, JsonRow::parse(line));
+      for (const auto& cell : added.cells) {
+        context.console.note(fmt::format("{} counts since {}", cell.name, cell.value));
+      }
+      return {};
+    });
+  }
+
   // One by one: the answer leaves out keys that are not there, and names the others in its own way.
   Result<void> print_keys(Context& context, Answers& answers, const Answers::EachLine& print) const {
     std::vector<std::string> absent;

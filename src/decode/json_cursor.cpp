@@ -5,6 +5,7 @@
 #include <bitset>
 #include <charconv>
 #include <cmath>
+#include <cstring>
 
 #include "decode/json_number.hpp"
 #include "weir/stream/record.hpp"
@@ -125,7 +126,16 @@ bool JsonCursor::too_deep() { return fail("BadJson", fmt::format("nested deeper 
 bool JsonCursor::truncated() { return fail("BadJson", "not JSON: it ends inside an object or array"); }
 
 bool JsonCursor::wrong_type(std::string_view expected) {
-  if (!json_bytes::is(peek(), json_bytes::scalar) && peek() != '{' && peek() != '[') {
+  const char* p = text_ + *next_;
+  if (!json_bytes::is(*p, json_bytes::scalar) && *p != '{' && *p != '[') {
+    return bad_json("expected a value");
+  }
+  // A word that only begins like one of JSON's is no value of another type: `no json`.
+  const auto is_word = [p](const char* word) {
+    const auto size = std::strlen(word);
+    return std::strncmp(p, word, size) == 0 && json_bytes::is(p[size], json_bytes::space | json_bytes::separator);
+  };
+  if ((*p == 'n' || *p == 't' || *p == 'f') && !is_word("null") && !is_word("true") && !is_word("false")) {
     return bad_json("expected a value");
   }
   return fail("WrongType", fmt::format("expected {}, found {}", expected, found(peek())));

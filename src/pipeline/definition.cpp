@@ -20,13 +20,59 @@ std::vector<std::string_view> lines_of(std::string_view text) {
 }
 
 constexpr std::string_view keep_word = "keep ";
+// Only in what is stored: an aggregate that was added later.
+constexpr std::string_view since_word = "since ";
 
-bool is_keep(std::string_view line) { return line.substr(0, keep_word.size()) == keep_word; }
+bool starts_with(std::string_view line, std::string_view word) { return line.substr(0, word.size()) == word; }
 
-/// Of a `keep` line: the quoted name. Names hold no quotes.
-std::string_view name_in(std::string_view line) {
-  const auto rest = line.substr(std::min(keep_word.size() + 1, line.size()));
+/// Of a line that begins with `word`: the quoted name. Names hold no quotes.
+std::string_view name_in(std::string_view line, std::string_view word) {
+  const auto rest = line.substr(std::min(word.size() + 1, line.size()));
   return rest.substr(0, rest.find('"'));
+}
+
+/// The names of the aggregates that `now` has and `before` has not; `refused` where anything else differs.
+Result<std::vector<std::string_view>> compare(const std::vector<std::string_view>& before,
+                                              const std::vector<std::string_view>& now) {
+  const auto has = [](const std::vector<std::string_view>& lines, std::string_view line) {
+    return std::find(lines.begin(), lines.end(), line) != lines.end();
+  };
+  const auto other = [](std::string_view stored_line, std::string_view current_line) {
+    return refused("DefinitionChanged",
+                   fmt::format("the state was made with {}, the pipeline says {}: use another state, or put it back",
+                               stored_line, current_line));
+  };
+  // Everything but the aggregates decides what earlier records did: it must be the same, in the same order.
+  const auto decides = [](std::string_view line) {
+    return !starts_with(line, keep_word) && !starts_with(line, since_word);
+  };
+  std::vector<std::string_view> rest_before;
+  std::vector<std::string_view> rest_now;
+  std::copy_if(before.begin(), before.end(), std::back_inserter(rest_before), decides);
+  std::copy_if(now.begin(), now.end(), std::back_inserter(rest_now), decides);
+  for (std::size_t i = 0; i < std::max(rest_before.size(), rest_now.size()); ++i) {
+    const auto left = i < rest_before.size() ? rest_before[i] : "nothing more";
+    const auto right = i < rest_now.size() ? rest_now[i] : "nothing more";
+    if (left != right) {
+      return other(fmt::format("`{}`", left), fmt::format("`{}`", right));
+    }
+  }
+  for (const auto line : before) {
+    if (starts_with(line, keep_word) && !has(now, line)) {
+      const auto renewed = std::find_if(now.begin(), now.end(), [line](std::string_view candidate) {
+        return starts_with(candidate, keep_word) && name_in(candidate, keep_word) == name_in(line, keep_word);
+      });
+      return other(fmt::format("`{}`", line),
+                   renewed == now.end() ? std::string("nothing of it") : fmt::format("`{}`", *renewed));
+    }
+  }
+  std::vector<std::string_view> added;
+  for (const auto line : now) {
+    if (starts_with(line, keep_word) && !has(before, line)) {
+      added.push_back(name_in(line, keep_word));
+    }
+  }
+  return added;
 }
 
 }  // namespace
@@ -61,42 +107,28 @@ std::string definition_text(const Spec& spec) {
   return text;
 }
 
-Result<std::vector<std::string>> compare_definitions(std::string_view stored, std::string_view current) {
+Result<std::string> continue_definition(std::string_view stored, std::string_view current, Timestamp now) {
   const auto before = lines_of(stored);
-  const auto now = lines_of(current);
-  const auto has = [](const std::vector<std::string_view>& lines, std::string_view line) {
-    return std::find(lines.begin(), lines.end(), line) != lines.end();
-  };
-  const auto other = [](std::string_view stored_line, std::string_view current_line) {
-    return refused("OtherDefinition",
-                   fmt::format("the state was made with {}, the pipeline says {}: use another state, or put it back",
-                               stored_line, current_line));
-  };
-  // Everything but the aggregates decides what earlier records did: it must be the same, in the same order.
-  std::vector<std::string_view> rest_before;
-  std::vector<std::string_view> rest_now;
-  std::copy_if(before.begin(), before.end(), std::back_inserter(rest_before), std::not_fn(is_keep));
-  std::copy_if(now.begin(), now.end(), std::back_inserter(rest_now), std::not_fn(is_keep));
-  for (std::size_t i = 0; i < std::max(rest_before.size(), rest_now.size()); ++i) {
-    const auto left = i < rest_before.size() ? rest_before[i] : "nothing more";
-    const auto right = i < rest_now.size() ? rest_now[i] : "nothing more";
-    if (left != right) {
-      return other(fmt::format("`{}`", left), fmt::format("`{}`", right));
-    }
-  }
+  WEIR_TRY(const auto added, compare(before, lines_of(current)));
+  std::string text(current);
   for (const auto line : before) {
-    if (is_keep(line) && !has(now, line)) {
-      const auto renewed = std::find_if(now.begin(), now.end(), [line](std::string_view candidate) {
-        return is_keep(candidate) && name_in(candidate) == name_in(line);
-      });
-      return other(fmt::format("`{}`", line),
-                   renewed == now.end() ? std::string("nothing of it") : fmt::format("`{}`", *renewed));
+    if (starts_with(line, since_word)) {
+      text.append(line).push_back('\n');
     }
   }
-  std::vector<std::string> added;
-  for (const auto line : now) {
-    if (is_keep(line) && !has(before, line)) {
-      added.emplace_back(name_in(line));
+  for (const auto name : added) {
+    text.append(since_word);
+    append_json_string(name, text);
+    text.append(" ").append(weir::to_string(now)).push_back('\n');
+  }
+  return text;
+}
+
+std::vector<AddedAggregate> added_aggregates(std::string_view stored) {
+  std::vector<AddedAggregate> added;
+  for (const auto line : lines_of(stored)) {
+    if (starts_with(line, since_word)) {
+      added.push_back({std::string(name_in(line, since_word)), std::string(line.substr(line.rfind(' ') + 1))});
     }
   }
   return added;

@@ -80,6 +80,18 @@ Task<void> MemoryStore::commit(const Commit& commit) {
   co_return Result<void>();
 }
 
+Task<std::vector<Contents>> MemoryStore::contents() {
+  const std::scoped_lock lock(state_->mutex);
+  std::vector<Contents> all;
+  for (const auto& [name, pipeline] : state_->pipelines) {
+    auto& one = all.emplace_back(Contents{name, {}});
+    for (const auto& [stream, state] : pipeline.streams) {
+      one.streams.push_back(stream);
+    }
+  }
+  co_return all;
+}
+
 Task<stream::Positions> MemoryStore::positions(std::string_view pipeline, std::string_view stream) {
   const std::scoped_lock lock(state_->mutex);
   const auto* known = state_->find(pipeline, stream);

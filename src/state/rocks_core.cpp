@@ -175,6 +175,19 @@ Result<void> RocksStore::Core::visit(
   return {};
 }
 
+Result<std::vector<Contents>> RocksStore::Core::contents() {
+  WEIR_CHECK(mend_if_broken());
+  const std::shared_lock lock(state_mutex_);
+  std::vector<Contents> all;
+  for (const auto& [name, pipeline] : known_.pipelines) {
+    auto& one = all.emplace_back(Contents{name, {}});
+    for (const auto& [stream, state] : pipeline.streams) {
+      one.streams.push_back(stream);
+    }
+  }
+  return all;
+}
+
 Result<stream::Positions> RocksStore::Core::positions(std::string_view pipeline, std::string_view stream) {
   WEIR_CHECK(mend_if_broken());
   const std::shared_lock lock(state_mutex_);

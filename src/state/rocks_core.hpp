@@ -44,6 +44,7 @@ class RocksStore::Core {
   Result<void> put_definition(std::string_view pipeline, std::string_view definition);
   Result<void> sync();
 
+  Result<std::vector<Contents>> contents();
   Result<stream::Positions> positions(std::string_view pipeline, std::string_view stream);
   Result<std::optional<std::string>> definition(std::string_view pipeline);
   Result<std::uint64_t> dead_letter_count(std::string_view pipeline);
@@ -81,8 +82,8 @@ class RocksStore::Core {
   Result<Known> load(rocksdb::DB& database) const;
   Result<void> load_journal(rocksdb::DB& database);
   Result<void> load_streams(rocksdb::DB& database, PipelineState& pipeline) const;
-  // Calls `visit(key without prefix, value)` for all keys that start with `prefix`, from `from` on, until it says
-// false.
+  // Calls `each(key without prefix, value)` for all keys that start with `prefix`, from `from` on, until it
+  // says false.
   Result<void> visit(rocksdb::DB& database, const std::string& prefix, const std::string& from, bool cache,
                      const std::function<Result<bool>(std::string_view, std::string_view)>& each) const;
   Error damaged(std::string_view what) const;

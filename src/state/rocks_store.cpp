@@ -37,6 +37,11 @@ Task<void> RocksStore::commit(const Commit& commit) {
   co_return co_await on_pool<void>(core_->blocking(), work);
 }
 
+Task<std::vector<Contents>> RocksStore::contents() {
+  auto work = [this] { return core_->contents(); };
+  co_return co_await on_pool<std::vector<Contents>>(core_->blocking(), work);
+}
+
 Task<stream::Positions> RocksStore::positions(std::string_view pipeline, std::string_view stream) {
   auto work = [=, this] { return core_->positions(pipeline, stream); };
   co_return co_await on_pool<stream::Positions>(core_->blocking(), work);

@@ -8,6 +8,7 @@
 #include <boost/asio/write.hpp>
 #include <optional>
 
+#include "weir/pipeline/extract.hpp"
 #include "weir/stream/record.hpp"
 #include "weir/wire/json_writer.hpp"
 #include "worker/query_protocol.hpp"
@@ -72,6 +73,19 @@ Task<void> answer_count(state::Store& store, const pipelines::Pipeline& pipeline
   }
 }
 
+Task<void> answer_since(state::Store& store, const pipelines::Pipeline& pipeline, const Lines& lines) {
+  WEIR_CO_TRY(const auto stored, co_await store.definition(pipeline.name()));
+  std::string out;
+  wire::JsonWriter json(out);
+  json.begin_map();
+  for (const auto& added : pipelines::added_aggregates(stored.value_or(std::string()))) {
+    json.text(added.name, added.since);
+  }
+  json.end_map();
+  out.push_back('\n');
+  co_return co_await lines(out);
+}
+
 void print_letter(std::string_view stream, const state::DeadLetter& letter, std::string& out) {
   stream::EventId id;
   // The source's name says what it is ("kinesis:flights"); event ids name the stream alone.
@@ -123,6 +137,8 @@ Task<void> answer(state::Store& store, const pipelines::Pipeline& pipeline, std:
       co_return co_await answer_dead_letters(store, pipeline, stream, lines);
     case Query::Type::count:
       co_return co_await answer_count(store, pipeline, lines);
+    case Query::Type::since:
+      co_return co_await answer_since(store, pipeline, lines);
   }
   co_return Result<void>();
 }

@@ -2,13 +2,14 @@
 
 #include <fmt/format.h>
 
+#include "weir/pipeline/extract.hpp"
 #include "weir/wire/document.hpp"
 #include "weir/wire/json_writer.hpp"
 
 namespace weir::worker::protocol {
 namespace {
 
-constexpr std::string_view type_names[] = {"keys", "all", "dead_letters", "count"};
+constexpr std::string_view type_names[] = {"keys", "all", "dead_letters", "count", "since"};
 
 }  // namespace
 
@@ -36,8 +37,10 @@ Result<Query> parse_request(std::string_view line, const pipelines::Pipeline& pi
     return refused("OtherPipeline", fmt::format("the worker there runs pipeline {}", pipeline.name()));
   }
   if (root.text("definition") != pipeline.definition()) {
-    return refused("DefinitionChanged", fmt::format("the worker there runs another definition of {}: {}",
-                                                    pipeline.name(), pipeline.definition()));
+    const auto compared = pipelines::continue_definition(pipeline.definition(), root.text("definition"), Timestamp());
+    return refused("DefinitionChanged",
+                   fmt::format("the worker there runs another definition of {}: {}", pipeline.name(),
+                               compared ? "start it again to keep the added aggregates" : compared.error().message));
   }
   Query query;
   bool known = false;

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
@@ -12,6 +13,7 @@
 #include <thread>
 
 #include "weir/base/task_group.hpp"
+#include "weir/pipeline/extract.hpp"
 #include "worker/query_server.hpp"
 
 namespace weir::worker {
@@ -44,6 +46,29 @@ Result<T> run_on(asio::io_context& context, Task<T> task) {
     std::rethrow_exception(exception);
   }
   return std::move(*outcome);
+}
+
+// A directory belongs to the pipelines it was made for, and a pipeline's totals in it to one stream: a wrong
+// path must not add up what does not belong together.
+Result<void> check_contents(const std::vector<state::Contents>& contents, const std::string& directory,
+                            const std::string& pipeline, const std::string& stream) {
+  if (contents.empty()) {
+    return {};
+  }
+  for (const auto& held : contents) {
+    if (held.pipeline != pipeline) {
+      continue;
+    }
+    if (!held.streams.empty() && std::find(held.streams.begin(), held.streams.end(), stream) == held.streams.end()) {
+      return refused("StateOfAnotherStream",
+                     fmt::format("the totals of pipeline {} in {} are of {}, not of {}; use another state directory",
+                                 pipeline, directory, held.streams.front(), stream));
+    }
+    return {};
+  }
+  return refused("StateOfAnotherPipeline",
+                 fmt::format("the state directory {} is that of pipeline {}, not of {}; use another directory",
+                             directory, contents.front().pipeline, pipeline));
 }
 
 class Run {
@@ -99,18 +124,24 @@ class Run {
   // reading begin?
   Task<void> start() {
     const auto name = source_.name();
-    WEIR_CO_TRY(auto known, co_await store_.definition(pipeline_.name()));
-    if (known && *known != pipeline_.definition()) {
-      co_return refused(
-          "DefinitionChanged",
-          fmt::format("the state of pipeline {} was made by another definition.\n  stored: {}\n  now:    {}\n"
-                      "Use another name or state for the changed pipeline",
-                      pipeline_.name(), *known, pipeline_.definition()));
+    if (!directory_.empty()) {
+      WEIR_CO_TRY(const auto contents, co_await store_.contents());
+      WEIR_CO_CHECK(check_contents(contents, directory_, pipeline_.name(), name));
+    }
+    WEIR_CO_TRY(const auto stored, co_await store_.definition(pipeline_.name()));
+    auto definition = pipeline_.definition();
+    if (stored) {
+      auto continued = pipelines::continue_definition(*stored, definition, clock_.now());
+      if (!continued) {
+        co_return refused(continued.error().code,
+                          fmt::format("pipeline {}: {}", pipeline_.name(), continued.error().message));
+      }
+      definition = *std::move(continued);
     }
     WEIR_CO_TRY(auto identity, co_await source_.identify(stop_.get_token()));
     WEIR_CO_TRY(positions_, co_await store_.positions(pipeline_.name(), name));
-    if (!known) {
-      WEIR_CO_CHECK(co_await store_.put_definition(pipeline_.name(), pipeline_.definition()));
+    if (stored != definition) {
+      WEIR_CO_CHECK(co_await store_.put_definition(pipeline_.name(), definition));
     }
     if (positions_.stream) {
       if (*positions_.stream != identity) {

@@ -92,8 +92,11 @@ TEST(Help, OfEveryCommandFitsAndHasAnExample) {
     }
     EXPECT_THAT(help, HasSubstr("Usage: weir " + command->words().name));
     EXPECT_THAT(help, HasSubstr("\nExample:\n  weir "));
-    for (const auto* option : {"--endpoint URL", "--region NAME", "--profile NAME", "-v, --verbose", "-q, --quiet"}) {
+    for (const auto* option : {"-v, --verbose", "-q, --quiet"}) {
       EXPECT_THAT(help, HasSubstr(option));
+    }
+    for (const auto* option : {"--endpoint URL", "--region NAME", "--profile NAME"}) {
+      EXPECT_EQ(help.find(option) != std::string::npos, command->calls_service()) << command->words().name;
     }
     EXPECT_THAT(overview(), HasSubstr("\n  " + command->words().name + " "));
   }

@@ -203,8 +203,31 @@ TEST_F(MisuseTest, AStateOfSomethingElseIsLeftAlone) {
              "name: words\nsource: { stream: words, start: trim_horizon }\nkey: v\naggregates:\n  count: count\n");
   for (const auto& arguments : {std::vector<std::string>{"run", "words.yaml", "--state", "s", "--until-caught-up"},
                                 {"query", "words.yaml", "--state", "s"}}) {
-    EXPECT_THAT(expect_failure(arguments), HasSubstr("definition"));
+    EXPECT_THAT(expect_failure(arguments),
+                AllOf(HasSubstr("the state was made with `key \"w\"`, the pipeline says `key \"v\"`"),
+                      HasSubstr("pipeline words")));
   }
+}
+
+// A wrong path must not add up what does not belong together.
+TEST_F(MisuseTest, AStateOfAnotherPipelineOrStreamIsLeftAlone) {
+  ASSERT_TRUE(kinesis.create("words", 1).ok());
+  ASSERT_TRUE(kinesis.create("other", 1).ok());
+  write_pipeline();
+  ASSERT_EQ(run({"run", "words.yaml", "--state", "s", "--until-caught-up"}).status, 0);
+  const std::string rest = ", start: trim_horizon }\nkey: w\naggregates:\n  count: count\n";
+  write_file("names.yaml", "name: names\nsource: { stream: words" + rest);
+  EXPECT_THAT(expect_failure({"run", "names.yaml", "--state", "s", "--until-caught-up"}),
+              HasSubstr("the state directory s is that of pipeline words, not of names"));
+  EXPECT_THAT(expect_failure({"query", "names.yaml", "--state", "s"}),
+              HasSubstr("holds pipeline words, not pipeline names"));
+  write_file("words.yaml", "name: words\nsource: { stream: other" + rest);
+  EXPECT_THAT(expect_failure({"run", "words.yaml", "--state", "s", "--until-caught-up"}),
+              HasSubstr("the totals of pipeline words in s are of kinesis:words, not of kinesis:other"));
+}
+
+TEST_F(MisuseTest, TheEndpointTakesNoEndpoint) {
+  expect_misuse({"local", "--endpoint", "http://127.0.0.1:1"}, "there is no option '--endpoint'");
 }
 
 }  // namespace

@@ -108,6 +108,20 @@ TEST_F(RunTest, PrintsTheLargest) {
   EXPECT_THAT(query({"--top", "2"}), HasSubstr("\nb        2   60"));
 }
 
+// What was counted before stays; what joins counts from then on, and says so.
+TEST_F(RunTest, AnAggregateMayBeAdded) {
+  put({R"({"w":"a","n":1})"});
+  ASSERT_EQ(run({"run", "words.yaml", "--until-caught-up"}).status, 0);
+  write_file("words.yaml",
+             "name: words\nsource: { stream: words, start: trim_horizon }\nkey: w\naggregates:\n"
+             "  worst: { max: n }\n  count: count\n  sum: { sum: n }\n  mean: { mean: n }\n");
+  EXPECT_EQ(query({"a", "--json"}), "{\"key\":\"a\",\"worst\":null,\"count\":1,\"sum\":1,\"mean\":1}\n");
+  put({R"({"w":"a","n":7})"});
+  ASSERT_EQ(run({"run", "words.yaml", "--until-caught-up"}).status, 0);
+  EXPECT_EQ(query({"a", "--json"}), "{\"key\":\"a\",\"worst\":7,\"count\":2,\"sum\":8,\"mean\":4}\n");
+  EXPECT_THAT(run({"query", "words.yaml", "a"}).err, HasSubstr("worst counts since 20"));
+}
+
 // A state may hold millions of keys: without being asked for all, a screenful is enough.
 TEST_F(RunTest, PrintsTheFirstKeysUnasked) {
   std::vector<std::string> texts;

@@ -155,6 +155,9 @@ TEST(JsonDecoder, NamesTheMemberTheExpectationAndTheFinding) {
        "member delay: expected an integer, found a number with a fraction"},
       {R"({"origin":"JFK","delay":2147483648})", "OutOfRange", "member delay: the number does not fit"},
       {R"([1])", "WrongType", "payload: expected an object, found an array"},
+      {"null", "WrongType", "payload: expected an object, found null"},
+      {"no json", "BadJson", "payload: not JSON: expected a value at byte 0"},
+      {R"({"origin":troo,"delay":1})", "BadJson", "member origin: not JSON: expected a value at byte 10"},
   };
   for (const auto& c : cases) {
     const auto flight = json_decoder<Flight>()(c.text);

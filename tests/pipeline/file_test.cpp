@@ -255,15 +255,23 @@ TEST(FieldPipeline, TextAndBytesAreOneField) {
   EXPECT_EQ(fold(*bytes, {"a\xff"}).printed(*bytes), (Lines{"{\"key\":\"a\xEF\xBF\xBD\",\"n\":1}"}));
 }
 
-// An aggregate may join a running pipeline; anything else would mix totals of different meanings.
+// An aggregate may join a pipeline that has state, which notes since when it counts; anything else would mix
+// totals of different meanings.
 TEST(Definitions, OnlyAnAddedAggregateIsTheSamePipeline) {
   const auto old = pipeline("key: origin\naggregates: { n: count, s: { sum: v } }\n")->definition();
   const auto added = pipeline("key: origin\naggregates: { m: { max: v }, s: { sum: v }, n: count }\n")->definition();
-  EXPECT_EQ(compare_definitions(old, old).value(), Lines{});
-  EXPECT_EQ(compare_definitions(old, added).value(), Lines{"m"});
-  EXPECT_FALSE(compare_definitions(added, old).ok());
-  const auto other = [&old](const std::string& rest) {
-    const auto result = compare_definitions(old, pipeline(rest)->definition());
+  const auto now = parse_rfc3339("2026-01-02T03:04:05Z").value();
+  EXPECT_EQ(continue_definition(old, old, now).value(), old);
+  const auto noted = continue_definition(old, added, now).value();
+  EXPECT_EQ(noted, added + "since \"m\" 2026-01-02T03:04:05.000Z\n");
+  EXPECT_EQ(continue_definition(noted, added, now + std::chrono::hours(1)).value(), noted) << "once";
+  ASSERT_EQ(added_aggregates(noted).size(), 1U);
+  EXPECT_EQ(added_aggregates(noted)[0].name, "m");
+  EXPECT_EQ(added_aggregates(noted)[0].since, "2026-01-02T03:04:05.000Z");
+  EXPECT_EQ(added_aggregates(old).size(), 0U);
+  EXPECT_FALSE(continue_definition(noted, old, now).ok());
+  const auto other = [&old, now](const std::string& rest) {
+    const auto result = continue_definition(old, pipeline(rest)->definition(), now);
     EXPECT_FALSE(result.ok()) << rest;
     return result.ok() ? "" : result.error().message;
   };

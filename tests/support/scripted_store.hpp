@@ -52,6 +52,7 @@ class ScriptedStore final : public state::Store {
     }
     co_return done;
   }
+  Task<std::vector<state::Contents>> contents() override { return store_.contents(); }
   Task<stream::Positions> positions(std::string_view pipeline, std::string_view stream) override {
     return store_.positions(pipeline, stream);
   }

@@ -72,9 +72,18 @@ using PipelinePtr = std::shared_ptr<const Pipeline>;
 /// key, no aggregate, bad or repeated names.
 Result<PipelinePtr> make_pipeline(Spec spec, std::function<std::unique_ptr<Extractor>()> make_extractor);
 
-/// Whether state of the definition `stored` can go on under `current`: equal, or with aggregates added.
-/// Gives the names of those added; else `refused`, and what differs.
-Result<std::vector<std::string>> compare_definitions(std::string_view stored, std::string_view current);
+/// What to store of a pipeline whose definition is `current`, where `stored` is stored: the same definition,
+/// or the same with aggregates added, which are noted as counting since `now`. Else `refused` with code
+/// "DefinitionChanged", and what differs.
+Result<std::string> continue_definition(std::string_view stored, std::string_view current, Timestamp now);
+
+/// An aggregate that was added to a pipeline with state.
+struct AddedAggregate {
+  std::string name;
+  std::string since;  ///< RFC 3339
+};
+/// Those that a stored definition notes.
+std::vector<AddedAggregate> added_aggregates(std::string_view stored);
 
 /// 1 to `name_bytes_max` letters, digits, `_`, `-` or `.`, the first a letter, digit or `_`.
 bool is_name(std::string_view name) noexcept;

@@ -16,6 +16,7 @@ class MemoryStore final : public Store {
 
   Strength strength() const noexcept override { return Strength::atomic; }
   Task<void> commit(const Commit& commit) override;
+  Task<std::vector<Contents>> contents() override;
   Task<stream::Positions> positions(std::string_view pipeline, std::string_view stream) override;
   Task<std::optional<std::string>> definition(std::string_view pipeline) override;
   Task<void> put_definition(std::string_view pipeline, std::string_view definition) override;

@@ -77,6 +77,12 @@ struct Commit {
   bool sync = false;  ///< on the disk before it completes
 };
 
+/// What a store holds of one pipeline.
+struct Contents {
+  std::string pipeline;
+  std::vector<std::string> streams;  ///< the sources' names, of which there is a position or a start
+};
+
 struct Row {
   std::string key;
   std::string value;
@@ -94,6 +100,9 @@ class Store {
   /// Applies the commit. All advances of a commit apply, or are all applied already; a mixture or a step
   /// from elsewhere is a `conflict` and changes nothing.
   virtual Task<void> commit(const Commit& commit) = 0;
+
+  /// The pipelines that have state here, in the order of their names.
+  virtual Task<std::vector<Contents>> contents() = 0;
 
   /// Everything stored about the pipeline's reading of the stream; empty before the first commit.
   virtual Task<stream::Positions> positions(std::string_view pipeline, std::string_view stream) = 0;

@@ -19,6 +19,7 @@ struct Query {
     all,           ///< every row, in key order
     dead_letters,  ///< every dead letter, without its payload
     count,         ///< {"keys":N}
+    since,         ///< {"<aggregate>":"<time>", ...}: those added after the pipeline's first run
   };
   Type type = Type::all;
   std::vector<std::string> keys;  ///< as a person types them (see Pipeline::row_key)
