@@ -60,7 +60,7 @@ deps: ## the packages that DEPS needs (build test demo; also bench check fuzz), 
 
 format: ## lay out every source
 	@tools/deps check
-	@git ls-files '*.hpp' '*.cpp' | xargs clang-format-16 -i
+	@git ls-files --cached --others --exclude-standard '*.hpp' '*.cpp' | xargs clang-format-16 -i
 
 clean: ## remove what was built; packages stay
 	@rm -rf build

@@ -156,7 +156,9 @@ wire::Document parsed(std::string_view body) {
 
 // Requests for every page of every shard.
 std::vector<std::string> pages_of(Connection& connection) {
-  auto listed = parsed(connection.call(request("ListShards", "\xbf\x6aStreamName\x65" "bench\xff")));
+  auto listed = parsed(connection.call(request("ListShards",
+                                               "\xbf\x6aStreamName\x65"
+                                               "bench\xff")));
   std::vector<std::string> shards;
   for (const auto shard : listed.root()["Shards"]) {
     shards.emplace_back(shard.text("ShardId"));
@@ -216,7 +218,10 @@ int main(int argc, char** argv) {
   const auto calls = records / records_per_put;
   const auto put_seconds = timed(port, calls, [&](Connection& connection, std::size_t index) {
     // Of a reply of 500 entries the count of failed ones alone.
-    constexpr std::string_view none_failed("\x71" "FailedRecordCount\x00", 19);
+    constexpr std::string_view none_failed(
+        "\x71"
+        "FailedRecordCount\x00",
+        19);
     if (connection.call(puts[index % puts.size()]).find(none_failed) == std::string_view::npos) {
       fail("records were refused");
     }
