@@ -98,6 +98,20 @@ void Processor::close() {
 
 Task<void> Processor::run(std::stop_token abandon) {
   abandon_ = std::move(abandon);
+  Result<void> ended;
+  try {
+    ended = co_await commit_rounds();
+  } catch (const std::exception& exception) {  // the user's store or callback
+    ended = refused("Exception", fmt::format("a commit ended in an exception: {}", exception.what()));
+  }
+  if (!ended) {
+    failure_ = ended.error();
+    written_.notify();
+  }
+  co_return ended;
+}
+
+Task<void> Processor::commit_rounds() {
   for (;;) {
     const auto wait = until_due();
     if (wait > Duration(0)) {
@@ -112,12 +126,7 @@ Task<void> Processor::run(std::stop_token abandon) {
     settle_wanted_ = false;
     std::swap(filling_, writing_);
     filling_->number = writing_->number + 1;
-    auto written = co_await write(*writing_);
-    if (!written) {
-      failure_ = written.error();
-      written_.notify();
-      co_return written;
-    }
+    WEIR_CO_CHECK(co_await write(*writing_));
     settle(*writing_);
   }
   // Quiet shards' last notes, so that a restart knows how far they were read.
@@ -233,11 +242,23 @@ void Processor::fail(const stream::Batch& batch, const stream::RawRecord& record
   letter.code = std::move(code);
   letter.reason = std::move(reason);
   letter.payload = record.data;
-  if (context_.on_dead_letter) {
-    context_.on_dead_letter(letter);
-  }
+  tell(letter);
   filling_->dead_letter_bytes += letter.payload.size() + sizeof(letter);
   filling_->dead_letters.push_back(std::move(letter));
+}
+
+// Whoever only listens cannot stop the count.
+void Processor::tell(const state::DeadLetter& letter) const {
+  if (!context_.on_dead_letter) {
+    return;
+  }
+  try {
+    context_.on_dead_letter(letter);
+  } catch (const std::exception& exception) {
+    if (context_.log) {
+      context_.log(LogLevel::error, fmt::format("on_dead_letter threw an exception: {}", exception.what()));
+    }
+  }
 }
 
 Task<void> Processor::settled(const stream::ShardId& id) {
@@ -325,31 +346,41 @@ Task<void> Processor::write(Round& round) {
   }
   const auto dead_letters = made.dead_letters.size();
   if (dead_letters > 0 && context_.copy_dead_letters) {
-    WEIR_CO_CHECK(co_await context_.copy_dead_letters(made.dead_letters, abandon_));
+    const Attempt copy = [this, &made] { return context_.copy_dead_letters(made.dead_letters, abandon_); };
+    WEIR_CO_CHECK(co_await until_done(copy, "copying dead letters"));
   }
   WEIR_CO_CHECK(co_await commit(made));
   context_.board->count_commit(round.records, round.bytes, dead_letters);
   co_return Result<void>();
 }
 
-// Tries until the store has it: a transient failure is no reason to lose or to count twice.
 Task<void> Processor::commit(const state::Commit& commit) {
+  const Attempt attempt = [this, &commit] { return context_.store->commit(commit); };
+  co_return co_await until_done(attempt, "a commit");
+}
+
+// A transient failure is no reason to lose or to count twice: the shards wait, and it is said.
+Task<void> Processor::until_done(const Attempt& attempt, std::string_view what) {
   Backoff backoff{Backoff::Options(), Random(random_())};
   for (;;) {
-    auto done = co_await context_.store->commit(commit);
+    auto done = co_await attempt();
     if (done || done.error().next != Next::retry) {
       co_return done;
     }
-    context_.board->store_trouble(to_string(done.error()));
+    context_.board->store_trouble(fmt::format("{}: {}", what, to_string(done.error())));
     context_.board->count_commit_retry();
     if (context_.log) {
-      context_.log(LogLevel::warning, fmt::format("a commit is tried again: {}", to_string(done.error())));
+      context_.log(LogLevel::warning, fmt::format("{} is tried again: {}", what, to_string(done.error())));
     }
     const bool give_up = closing_ && backoff.failures() + 1 >= tries_when_closing_max;
     if (give_up) {
       co_return done;
     }
-    WEIR_CO_CHECK(co_await context_.clock->sleep(backoff.next(), abandon_));
+    // Who abandons hears why there was something to abandon.
+    auto slept = co_await context_.clock->sleep(backoff.next(), abandon_);
+    if (!slept) {
+      co_return done;
+    }
   }
 }
 

@@ -62,6 +62,14 @@ Result<void> RocksStore::Core::open_database_and_load() {
   return {};
 }
 
+// Between mending and the reader's own lock another thread may have found the database broken again.
+Result<void> RocksStore::Core::check_open() const {
+  if (database_ == nullptr) {
+    return Error(Next::retry, "StateUnavailable", fmt::format("the state in {} is being opened again", options_.path));
+  }
+  return {};
+}
+
 Error RocksStore::Core::damaged(std::string_view what) const {
   return state_corrupt(options_.path, fmt::format("{} cannot be read", what));
 }
@@ -258,6 +266,7 @@ Result<std::vector<Row>> RocksStore::Core::scan(std::string_view pipeline, std::
   if (known == nullptr || rows_max == 0) {
     return rows;
   }
+  WEIR_CHECK(check_open());
   const auto from = layout::rows_prefix(known->number);
   // What comes next after a key is that key with a zero byte.
   const auto start = after.empty() || after < prefix ? std::string() : from + std::string(after) + '\0';
@@ -279,6 +288,7 @@ Result<std::vector<DeadLetter>> RocksStore::Core::dead_letters(std::string_view 
   if (known == nullptr || letters_max == 0) {
     return letters;
   }
+  WEIR_CHECK(check_open());
   const auto owner = known_.find(pipeline)->number;
   const auto start = after == nullptr ? std::string() : layout::dead_letter_key(owner, known->number, *after) + '\0';
   const auto within = layout::dead_letters_prefix(owner, known->number);

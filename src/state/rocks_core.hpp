@@ -87,6 +87,7 @@ class RocksStore::Core {
   Result<void> visit(rocksdb::DB& database, const std::string& prefix, const std::string& from, bool cache,
                      const std::function<Result<bool>(std::string_view, std::string_view)>& each) const;
   Error damaged(std::string_view what) const;
+  Result<void> check_open() const;
 
   Result<void> mend_if_broken();
 

@@ -1,6 +1,7 @@
 #include "weir/worker/query.hpp"
 
 #include <fmt/format.h>
+#include <poll.h>
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
@@ -144,7 +145,7 @@ Task<void> answer(state::Store& store, const pipelines::Pipeline& pipeline, std:
 }
 
 Result<void> ask(const std::string& directory, const pipelines::Pipeline& pipeline, const Query& query,
-                 const std::function<Result<void>(std::string_view)>& lines) {
+                 const std::function<Result<void>(std::string_view)>& lines, std::chrono::milliseconds patience) {
   const protocol::SocketPath path(directory);
   const auto nobody = [&] { return refused("NoWorker", fmt::format("no worker answers in {}", directory)); };
   if (!path.ok()) {
@@ -161,6 +162,12 @@ Result<void> ask(const std::string& directory, const pipelines::Pipeline& pipeli
   std::string pending;
   std::string chunk(answer_bytes, '\0');
   while (!code) {
+    pollfd waiting{socket.native_handle(), POLLIN, 0};
+    if (::poll(&waiting, 1, static_cast<int>(patience.count())) == 0) {
+      return Error(Next::retry, "WorkerSilent",
+                   fmt::format("the worker that runs on {} has not answered for {} s; it is stuck or stopped",
+                               directory, std::chrono::duration_cast<std::chrono::seconds>(patience).count()));
+    }
     const auto got = socket.read_some(asio::buffer(chunk), code);
     pending.append(chunk, 0, got);
     const auto last_line_end = pending.rfind('\n');

@@ -89,7 +89,21 @@ class Run {
           }
         }) {}
 
+  /// An exception of the user's code (a source, a store, a callback) comes out as an Error.
   Result<Report> run() {
+    try {
+      return run_or_throw();
+    } catch (const std::exception& exception) {
+      return from_exception("the run", exception);
+    }
+  }
+
+ private:
+  static Error from_exception(std::string_view who, const std::exception& exception) {
+    return refused("Exception", fmt::format("{} ended in an exception: {}", who, exception.what()));
+  }
+
+  Result<Report> run_or_throw() {
     const auto started = clock_.elapsed();
     for (std::uint32_t i = 0; i < options_.threads; ++i) {
       loops_.push_back(std::make_unique<Loop>());
@@ -119,7 +133,6 @@ class Run {
     return report(started);
   }
 
- private:
   // Before the first read: is this the pipeline and the stream that the state belongs to, and where does
   // reading begin?
   Task<void> start() {
@@ -183,13 +196,15 @@ class Run {
     std::stop_source side;
     TaskGroup beside(executor, std::stop_token());
     TaskGroup committing(executor, std::stop_token());
-    committing.spawn(commit(processor));
+    committing.spawn(or_stop(processor.run(abandon_.get_token()), "committing"));
     std::optional<asio::signal_set> signals;
     if (index == 0) {
-      beside.spawn(watch(beside.stop_token()));
-      beside.spawn(sync_now_and_then(beside.stop_token()));
+      beside.spawn(or_stop(watch(beside.stop_token()), "showing progress"));
+      beside.spawn(or_stop(sync_now_and_then(beside.stop_token()), "syncing the store"));
       if (options_.serve_queries && !directory_.empty()) {
-        beside.spawn(serve_queries(directory_, store_, pipeline_, source_.name(), options_.log, beside.stop_token()));
+        auto serving = serve_queries(directory_, store_, pipeline_, source_.name(), options_.log, QueryLimits(),
+                                     beside.stop_token());
+        beside.spawn(or_stop(std::move(serving), "answering queries"));
       }
       if (options_.stop_on_signals) {
         signals.emplace(executor, SIGINT, SIGTERM);
@@ -199,10 +214,7 @@ class Run {
     stream::Share share;
     share.index = index;
     share.count = options_.threads;
-    auto read = co_await source_.read(share, positions_, processor, stop_.get_token());
-    if (!read) {
-      stop_.request_stop();
-    }
+    auto read = co_await or_stop(read_source(share, processor), "reading the source");
     processor.close();
     auto written = co_await committing.wait();
     beside.request_stop();
@@ -217,12 +229,23 @@ class Run {
     co_return read ? ended : read;
   }
 
-  Task<void> commit(process::Processor& processor) {
-    auto written = co_await processor.run(abandon_.get_token());
-    if (!written) {
+  // What fails or throws here ends the whole run, in order: what was taken in is committed still.
+  Task<void> or_stop(Task<void> task, std::string_view who) {
+    Result<void> ended;
+    try {
+      ended = co_await std::move(task);
+    } catch (const std::exception& exception) {
+      ended = from_exception(who, exception);
+    }
+    if (!ended) {
       stop_.request_stop();
     }
-    co_return written;
+    co_return ended;
+  }
+
+  // A coroutine, so that a source which throws before it returns its task is caught too.
+  Task<void> read_source(stream::Share share, process::Processor& processor) {
+    co_return co_await source_.read(share, positions_, processor, stop_.get_token());
   }
 
   Task<void> watch(std::stop_token stop) {
@@ -241,7 +264,6 @@ class Run {
       if (!synced && synced.error().next == Next::retry) {
         board_.store_trouble(to_string(synced.error()));
       } else if (!synced) {
-        stop_.request_stop();
         co_return synced;
       }
     }

@@ -86,6 +86,26 @@ TEST(Slots, AnOverflowIsShownAndStays) {
   EXPECT_EQ(text(other, AggregateKind::sum), "\"overflow\"");
 }
 
+// Two commits, each of which fits: their sum is formed in the store, where nobody looks.
+TEST(Slots, AnOverflowOfTwoSumsIsShown) {
+  auto slot = of<SumSlot>({integer(decode::integer_max)});
+  slot.merge(of<SumSlot>({integer(1)}));
+  EXPECT_EQ(text(slot, AggregateKind::sum), "\"overflow\"");
+  auto below = of<SumSlot>({integer(decode::integer_min)});
+  below.merge(of<SumSlot>({integer(-1)}));
+  EXPECT_EQ(text(below, AggregateKind::mean), "\"overflow\"");
+}
+
+// What rounding took from a sum is kept from commit to commit, or a million commits would lose the promised digits.
+TEST(Slots, MergedFloatingSumsKeepWhatRoundingTook) {
+  auto slot = of<SumSlot>({real(1e16)});
+  for (int i = 0; i < 1000; ++i) {
+    slot.merge(of<SumSlot>({real(1e16), real(1), real(-1e16)}));
+  }
+  slot.merge(of<SumSlot>({real(-1e16)}));
+  EXPECT_EQ(text(slot, AggregateKind::sum), "1000");
+}
+
 TEST(Slots, AFloatingOverflowIsShownToo) {
   const double large = std::numeric_limits<double>::max();
   EXPECT_EQ(sum({real(large), real(large)}), "\"overflow\"");

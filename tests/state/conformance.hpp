@@ -175,6 +175,10 @@ TYPED_TEST_P(StoreConformance, GivesBackEverythingAboutTheStream) {
   EXPECT_EQ(positions.shards.at("child").parents, (std::vector<std::string>{"root", "other"}));
   ASSERT_EQ(positions.gaps.size(), 1U);
   EXPECT_EQ(positions.gaps[0], gap);
+  Draft again;
+  again.commit.gaps.push_back(gap);
+  ASSERT_TRUE(again.into(store).ok());
+  EXPECT_EQ(value_of(store.positions("flights", "kinesis:flights")).gaps.size(), 1U) << "a retry notes it once";
 }
 
 // A stream deleted and made again has the same shard ids; its numbers mean something else.

@@ -18,16 +18,20 @@ class ScriptedStore final : public state::Store {
 
   /// How the next commits go; afterwards they are applied.
   std::deque<Answer> script;
+  /// Commits that move a shard fail, whatever the script says.
+  bool keeps_failing_advances = false;
   /// How long each commit takes.
   Duration takes{0};
   std::size_t commits = 0;
   /// Commits that brought rows or moved a shard.
   std::size_t advances = 0;
+  std::size_t synced_commits = 0;  ///< that asked for the disk
   std::size_t syncs = 0;
 
   state::Strength strength() const noexcept override { return store_.strength(); }
   Task<void> commit(const state::Commit& commit) override {
     ++commits;
+    synced_commits += commit.sync ? 1 : 0;
     auto answer = Answer::applied;
     if (!script.empty()) {
       answer = script.front();
@@ -36,7 +40,7 @@ class ScriptedStore final : public state::Store {
     if (takes > Duration(0)) {
       static_cast<void>(co_await clock_.sleep(takes, std::stop_token()));
     }
-    if (answer == Answer::fails) {
+    if (answer == Answer::fails || (keeps_failing_advances && !commit.advances.empty())) {
       co_return Error(Next::retry, "Unavailable", "the store is away");
     }
     if (answer == Answer::conflicts) {

@@ -6,6 +6,8 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/local/stream_protocol.hpp>
+#include <csignal>
 #include <filesystem>
 #include <thread>
 
@@ -14,6 +16,7 @@
 #include "weir/emulator/kinesis.hpp"
 #include "weir/state/memory_store.hpp"
 #include "weir/worker/query.hpp"
+#include "worker/query_server.hpp"
 
 namespace weir::worker {
 namespace {
@@ -70,6 +73,28 @@ std::vector<std::string> many(int count) {
   }
   return texts;
 }
+
+// The service's clock is not the worker's.
+class ServiceClock final : public Clock {
+ public:
+  Timestamp now() const override { return system_clock().now() + ahead; }
+  Duration elapsed() const override { return system_clock().elapsed(); }
+  Task<void> sleep(Duration time, std::stop_token stop) override { return system_clock().sleep(time, std::move(stop)); }
+  std::chrono::milliseconds ahead = std::chrono::hours(3);
+};
+
+using Local = boost::asio::local::stream_protocol;
+
+struct SocketDirectory {
+  explicit SocketDirectory(const std::string& name)
+      : path(std::filesystem::temp_directory_path() / ("weir-" + name + "-" + std::to_string(::getpid()))) {
+    std::filesystem::create_directories(path);
+  }
+  SocketDirectory(const SocketDirectory&) = delete;
+  SocketDirectory& operator=(const SocketDirectory&) = delete;
+  ~SocketDirectory() { std::filesystem::remove_all(path); }
+  const std::filesystem::path path;
+};
 
 TEST_F(WorkerTest, CountsAStreamUntilItIsCaughtUp) {
   ASSERT_TRUE(kinesis.put("s", {"a", "b", "a", "bad"}));
@@ -135,9 +160,11 @@ TEST_F(WorkerTest, RefusesAStreamThatWasMadeAgain) {
   ASSERT_TRUE(kinesis.put("s", {"a"}));
   ASSERT_TRUE(run_once());
   ASSERT_TRUE(kinesis.recreate("s"));
+  const auto reads = kinesis.calls(emulator::Operation::get_records);
   const auto report = run_once();
   ASSERT_FALSE(report);
   EXPECT_EQ(report.error().code, "StreamRecreated");
+  EXPECT_EQ(kinesis.calls(emulator::Operation::get_records), reads) << "refused before the first read";
 }
 
 TEST_F(WorkerTest, RefusesTheStateOfAnotherDefinition) {
@@ -156,6 +183,89 @@ TEST_F(WorkerTest, RefusesTheStateOfAnotherDefinition) {
   EXPECT_EQ(report.error().code, "DefinitionChanged");
   EXPECT_THAT(report.error().message, HasSubstr("count words"));
   EXPECT_THAT(report.error().message, HasSubstr("count letters"));
+}
+
+// LATEST is settled on the very first start, for all shards: what was put before is never counted, and what
+// is put while nobody runs is.
+TEST_F(WorkerTest, LatestIsSettledOnce) {
+  ServiceClock service;
+  emulator::Kinesis elsewhere(service);
+  ASSERT_TRUE(elsewhere.create("s", 4));
+  config.client = &elsewhere;
+  config.starting_position = kinesis::StartingPosition::latest;
+  ASSERT_TRUE(elsewhere.put("s", many(50)));
+  service.ahead += std::chrono::seconds(1);  // the service tells its time in seconds
+  const auto first = run_once();
+  ASSERT_TRUE(first) << to_string(first.error());
+  EXPECT_EQ(first->totals.records, 0U);
+  ASSERT_TRUE(elsewhere.put("s", {"a", "b", "c"}));
+  const auto second = run_once();
+  ASSERT_TRUE(second) << to_string(second.error());
+  EXPECT_EQ(second->totals.records, 3U);
+}
+
+// The user's code may throw anywhere: the run ends with a sentence, what was taken in is kept, nothing hangs.
+TEST_F(WorkerTest, ExceptionsOfTheUsersCodeEndTheRun) {
+  ASSERT_TRUE(kinesis.put("s", {"a", "bad"}));
+  options.until_caught_up = false;
+  const auto fails = [&](std::string_view what) {
+    const auto report = run_once();
+    ASSERT_FALSE(report) << what;
+    EXPECT_EQ(report.error().code, "Exception") << what;
+    EXPECT_THAT(report.error().message, HasSubstr("as asked")) << what;
+  };
+  options.copy_dead_letters = [](std::span<const state::DeadLetter>, std::stop_token) -> Task<void> {
+    throw std::runtime_error("as asked");
+  };
+  fails("copy_dead_letters");
+  options.copy_dead_letters = nullptr;
+  options.watch = [](const process::Board&) { throw std::runtime_error("as asked"); };
+  fails("watch");
+  options.watch = nullptr;
+  config.on_get_records_error = [](std::string_view, std::string_view, const Error&) {
+    throw std::runtime_error("as asked");
+  };
+  emulator::Fault throttle;
+  throttle.calls = {emulator::Operation::get_records};
+  kinesis.faults().add(throttle);
+  fails("on_get_records_error");
+}
+
+TEST_F(WorkerTest, AThrowingSourceEndsTheRun) {
+  class Throwing final : public stream::Source {
+   public:
+    std::string name() const override { return "test:throwing"; }
+    Task<stream::StreamIdentity> identify(std::stop_token) override { co_return stream::StreamIdentity(); }
+    Task<stream::Start> resolve_start(std::stop_token) override { co_return stream::Start(); }
+    Task<void> read(stream::Share, const stream::Positions&, stream::Sink&, std::stop_token) override {
+      throw std::runtime_error("as asked");
+    }
+  } source;
+  options.threads = 2;
+  const auto report = run(source, pipeline, options);
+  ASSERT_FALSE(report);
+  EXPECT_THAT(report.error().message, HasSubstr("as asked"));
+}
+
+// A second signal gives up a commit that the store keeps refusing; the first waits for it.
+TEST_F(WorkerTest, ASecondSignalAbandons) {
+  weir::testing::ScriptedStore away(combiner, system_clock());
+  ASSERT_TRUE(kinesis.put("s", {"a"}));
+  away.keeps_failing_advances = true;
+  options.store = &away;
+  options.until_caught_up = false;
+  options.stop_on_signals = true;
+  options.limits.age_max = std::chrono::milliseconds(1);
+  options.watch_interval = std::chrono::milliseconds(1);
+  int signals = 0;
+  options.watch = [&](const process::Board& board) {
+    if (board.totals().commit_retries > 0) {
+      ::raise(++signals == 1 ? SIGTERM : SIGINT);
+    }
+  };
+  const auto report = run_once();
+  ASSERT_FALSE(report);
+  EXPECT_GE(signals, 2);
 }
 
 TEST_F(WorkerTest, StopsOnRequestAndKeepsWhatItTookIn) {
@@ -256,6 +366,56 @@ TEST_F(WorkerTest, AnswersQueriesWhileItRuns) {
   Query all;
   EXPECT_EQ(ask(directory.string(), *pipeline, all, {}).error().code, "NoWorker");
   std::filesystem::remove_all(directory);
+}
+
+// The worker is there, and stuck: whoever asks must not be stuck with it.
+TEST(QueryTest, GivesUpOnAWorkerThatDoesNotAnswer) {
+  SocketDirectory directory("silent");
+  boost::asio::io_context context;
+  Local::acceptor stuck(context, Local::endpoint((directory.path / "query.sock").string()));
+  const weir::testing::WordCount pipeline;
+  const auto asked = ask(directory.path.string(), pipeline, Query(), {}, std::chrono::milliseconds(20));
+  ASSERT_FALSE(asked);
+  EXPECT_EQ(asked.error().code, "WorkerSilent");
+}
+
+// Connections that ask nothing: the rest is told to come again, and the silent ones do not stay for ever.
+TEST(QueryTest, SilentConnectionsDoNotShutOthersOut) {
+  SocketDirectory directory("busy");
+  boost::asio::io_context context{1};
+  weir::testing::DecimalCombiner combiner;
+  state::MemoryStore store(combiner);
+  const weir::testing::WordCount pipeline;
+  QueryLimits limits;
+  limits.connections_max = 2;
+  limits.patience = std::chrono::milliseconds(200);
+  std::stop_source stop;
+  boost::asio::co_spawn(
+      context, serve_queries(directory.path.string(), store, pipeline, "test:words", {}, limits, stop.get_token()),
+      boost::asio::detached);
+  context.poll();
+  std::jthread serving([&] { context.run(); });
+  boost::asio::io_context asking;
+  std::vector<Local::socket> silent;
+  for (std::size_t i = 0; i < limits.connections_max; ++i) {
+    silent.emplace_back(asking).connect(Local::endpoint((directory.path / "query.sock").string()));
+  }
+  Query count;
+  count.type = Query::Type::count;
+  const auto ignore = [](std::string_view) -> Result<void> { return {}; };
+  const auto first = ask(directory.path.string(), pipeline, count, ignore);
+  ASSERT_FALSE(first);
+  EXPECT_EQ(first.error().code, "WorkerBusy");
+  // Closed by the worker: the read ends.
+  char byte = 0;
+  boost::system::error_code code;
+  for (auto& socket : silent) {
+    socket.read_some(boost::asio::buffer(&byte, 1), code);
+    EXPECT_TRUE(code);
+  }
+  const auto second = ask(directory.path.string(), pipeline, count, ignore);
+  EXPECT_TRUE(second) << to_string(second.error());
+  stop.request_stop();
 }
 
 }  // namespace

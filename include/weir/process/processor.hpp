@@ -49,8 +49,10 @@ class Processor final : public stream::Sink {
     std::chrono::milliseconds observe_interval{60'000};
     std::uint64_t seed = 0;
     Log log;
+    /// Hears of each dead letter when it is made. An exception from it is logged.
     std::function<void(const state::DeadLetter&)> on_dead_letter;
-    /// Called before the dead letters of a commit are stored; a failure with `retry` is tried again.
+    /// Called before the dead letters of a commit are stored; a failure with `retry` is tried again, any
+    /// other ends `run`, and so does an exception.
     std::function<Task<void>(std::span<const state::DeadLetter>, std::stop_token)> copy_dead_letters;
   };
 
@@ -80,8 +82,12 @@ class Processor final : public stream::Sink {
   Task<void> take_in(Shard& of, const stream::Batch& batch);
   void fold(const stream::Batch& batch, std::span<const stream::RawRecord> records);
   void fail(const stream::Batch& batch, const stream::RawRecord& record, std::string code, std::string reason);
+  void tell(const state::DeadLetter& letter) const;
+  Task<void> commit_rounds();
   Task<void> write(Round& round);
   Task<void> commit(const state::Commit& commit);
+  using Attempt = std::function<Task<void>()>;
+  Task<void> until_done(const Attempt& attempt, std::string_view what);
   state::Commit make_commit(Round& round);
   void settle(Round& round);
   void observe(state::Commit& commit);

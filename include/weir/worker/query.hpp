@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <string>
@@ -33,8 +34,9 @@ Task<void> answer(state::Store& store, const pipelines::Pipeline& pipeline, std:
                   Lines lines);
 
 /// Asks the worker that runs on `directory`. Blocks. Fails with code "NoWorker" when none answers there,
-/// with the worker's own error, or as `lines` does.
+/// "WorkerSilent" when nothing comes for `patience`, with the worker's own error, or as `lines` does.
 Result<void> ask(const std::string& directory, const pipelines::Pipeline& pipeline, const Query& query,
-                 const std::function<Result<void>(std::string_view)>& lines);
+                 const std::function<Result<void>(std::string_view)>& lines,
+                 std::chrono::milliseconds patience = std::chrono::seconds(15));
 
 }  // namespace weir::worker

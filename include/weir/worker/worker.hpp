@@ -71,6 +71,7 @@ struct Report {
 /// folds, commits, follows the source's shards, drains on stop. Blocks the calling thread, which is one of
 /// its loops. Fails with `refused` and a sentence before the first read when the stream is missing, is
 /// another than the stored positions', or the state belongs to another definition or process.
+/// An exception thrown by a source, store or callback of the user's ends the run with code "Exception".
 /// Takes a PipelineBuilder as it is; a pipeline that could not be built is refused likewise.
 Result<Report> run(stream::Source& source, const Result<pipelines::PipelinePtr>& pipeline,
                    const Options& options = Options());
