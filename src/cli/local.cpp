@@ -12,6 +12,7 @@
 #include "cli/command.hpp"
 #include "cli/stream_list.hpp"
 #include "cli/text.hpp"
+#include "weir/base/random.hpp"
 #include "weir/emulator/kinesis.hpp"
 #include "weir/emulator/server.hpp"
 
@@ -47,7 +48,10 @@ class Local final : public Command {
 
   Result<void> run(Context& context) override {
     WEIR_TRY(const auto streams, parse_stream_list(streams_));
-    emulator::Kinesis kinesis;
+    emulator::Kinesis::Options streams_options;
+    // Not the iterators of whoever was on this port before: they would seem to know these streams.
+    streams_options.seed = Random::from_machine()();
+    emulator::Kinesis kinesis(streams_options);
     WEIR_CHECK(add_faults(kinesis));
     for (const auto& stream : streams) {
       if (auto made = kinesis.create(stream.name, stream.shards); !made) {

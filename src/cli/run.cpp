@@ -80,7 +80,8 @@ class Run final : public Command {
     app.add_option("--state", state_, "the state directory, or memory, instead of the file's")->type_name("DIR");
     auto* threads = app.add_option("--threads", threads_, "threads that read and count (default 1)")->type_name("N");
     require_whole_number(*threads, 1, worker::threads_max);
-    app.add_option("--on-gap", on_gap_, "when records were lost before they were read: halt (default) or continue")
+    app.add_option("--on-gap", on_gap_,
+                   "when records were lost before they were read: halt (default), or continue and accept the loss")
         ->type_name("halt|continue")
         ->check([](const std::string& text) {
           return text == "halt" || text == "continue"
@@ -126,6 +127,9 @@ class Run final : public Command {
       return {};
     });
     context.console.erase_progress();
+    if (!outcome && outcome.error().code == "Gap") {
+      return refused("Gap", outcome.error().message + "; `--on-gap continue` goes on, and the totals may lack them");
+    }
     return outcome ? print(context, file, report) : outcome;
   }
 
@@ -159,8 +163,8 @@ class Run final : public Command {
     if (totals.dead_letters > 0) {
       line += "  " + counted(totals.dead_letters, "dead letter");
     }
-    if (const auto trouble = board.store_trouble(); !trouble.empty()) {
-      line += "  " + trouble;
+    for (const auto& trouble : {board.store_trouble(), board.shard_trouble()}) {
+      line += trouble.empty() ? "" : "  " + trouble;
     }
     return line;
   }
@@ -185,6 +189,10 @@ class Run final : public Command {
   Result<void> print(Context& context, const pipelines::FileDefinition& file, const worker::Report& report) const {
     const auto keys = keys_of(context, file);
     const auto& totals = report.totals;
+    if (!report.gaps.empty()) {
+      context.console.say(fmt::format("weir run: {} on record: the totals may lack what was lost there ({})",
+                                      counted(report.gaps.size(), "gap"), report.gaps.front().reason));
+    }
     if (!until_caught_up_ || !report.caught_up) {
       say_where_it_stopped(context.console, report);
     }
@@ -201,6 +209,7 @@ class Run final : public Command {
       } else {
         json.null();
       }
+      json.unsigned_integer("gaps", report.gaps.size());
       json.number("seconds", report.seconds);
       json.boolean("caught_up", report.caught_up);
       json.end_map();
@@ -222,7 +231,10 @@ class Run final : public Command {
       if (shard.status.state == stream::ShardState::ended) {
         ++ended;
       } else if (++named <= shards_named_max) {
-        console.note(fmt::format("  {}  {}", id, shard.committed.empty() ? "nothing yet" : shard.committed.text()));
+        const bool troubled =
+            shard.status.state == stream::ShardState::throttled || shard.status.state == stream::ShardState::retrying;
+        console.note(fmt::format("  {}  {}{}", id, shard.committed.empty() ? "nothing yet" : shard.committed.text(),
+                                 troubled ? fmt::format(" ({})", to_string(shard.status.state)) : ""));
       }
     }
     if (named > shards_named_max) {

@@ -1,5 +1,7 @@
 #include "weir/process/board.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -76,6 +78,23 @@ std::map<stream::ShardId, Board::Shard> Board::shards() const {
 std::string Board::store_trouble() const {
   const std::scoped_lock lock(mutex_);
   return store_trouble_;
+}
+
+std::string Board::shard_trouble() const {
+  std::size_t troubled = 0;
+  std::string first;
+  const std::scoped_lock lock(mutex_);
+  for (const auto& [id, shard] : shards_) {
+    using State = stream::ShardState;
+    const auto state = shard.status.state;
+    if (state != State::throttled && state != State::retrying && state != State::failed && state != State::gap) {
+      continue;
+    }
+    if (++troubled == 1) {
+      first = fmt::format("{}{}{}", to_string(state), shard.status.reason.empty() ? "" : ": ", shard.status.reason);
+    }
+  }
+  return troubled == 0 ? first : fmt::format("{} of {} shards {}", troubled, shards_.size(), first);
 }
 
 std::optional<std::chrono::milliseconds> Board::behind() const {

@@ -24,6 +24,7 @@ struct Processor::Shard {
   Timestamp read_up_to_stored{};
   std::uint64_t round = 0;  // the round that holds the last change of this shard
   bool busy = false;        // a batch was handed over and is not taken in yet
+  stream::ShardState said = stream::ShardState::starting;  // in the log
 };
 
 // What one commit will hold.
@@ -55,6 +56,7 @@ Processor::Processor(Context context, const stream::Positions& positions)
       folder_(context_.pipeline->make_folder()),
       filling_(std::make_unique<Round>()),
       writing_(std::make_unique<Round>()),
+      gaps_(positions.gaps),
       random_(context_.seed),
       observed_at_(context_.clock->elapsed()) {
   filling_->deltas = folder_->make_deltas();
@@ -285,6 +287,14 @@ Task<void> Processor::discovered(std::vector<std::pair<stream::ShardId, stream::
 }
 
 Task<void> Processor::gap(stream::Gap gap) {
+  const auto known = std::ranges::find_if(gaps_, [&gap](const stream::Gap& other) {
+    return other.accepted && other.shard == gap.shard && other.from == gap.from &&
+           (other.to == gap.to || other.to.empty());
+  });
+  if (known != gaps_.end()) {
+    co_return Result<void>();
+  }
+  gap.accepted = context_.on_gap == OnGap::go_on;
   state::Commit noted;
   noted.pipeline = context_.pipeline->name();
   noted.stream = context_.stream;
@@ -292,13 +302,9 @@ Task<void> Processor::gap(stream::Gap gap) {
   noted.sync = true;
   WEIR_CO_CHECK(co_await commit(noted));
   if (context_.on_gap == OnGap::halt) {
-    co_return refused("Gap", fmt::format("{}; the totals lack them. To go on without them: `weir run --on-gap "
-                                         "continue`, or on_gap go_on in the options",
-                                         gap.reason));
+    co_return refused("Gap", gap.reason);  // `on_gap` may say otherwise
   }
-  if (context_.log) {
-    context_.log(LogLevel::warning, gap.reason);
-  }
+  gaps_.push_back(std::move(gap));
   co_return Result<void>();
 }
 
@@ -309,7 +315,30 @@ void Processor::report(const stream::ShardStatus& status) {
       of.read_up_to = std::max(of.read_up_to, status.read_up_to);
     }
   }
+  log_change(status);
   context_.board->report(status);
+}
+
+// What somebody who looks at the log must know: a shard in trouble, why, and that it is over. Coming and
+// going between reading and caught up is no news.
+void Processor::log_change(const stream::ShardStatus& status) {
+  using State = stream::ShardState;
+  auto& said = shard(status.shard).said;
+  const auto troubled = [](State state) { return state == State::throttled || state == State::retrying; };
+  const bool same = said == status.state;
+  const bool was_troubled = troubled(said);
+  const bool quiet =
+      (status.state == State::reading || status.state == State::caught_up) && !was_troubled && said != State::starting;
+  said = status.state;
+  if (!context_.log || quiet || (same && !troubled(status.state))) {
+    return;
+  }
+  const auto level = status.state == State::failed || status.state == State::gap ? LogLevel::error
+                     : same                                                      ? LogLevel::debug
+                     : troubled(status.state)                                    ? LogLevel::warning
+                                                                                 : LogLevel::info;
+  context_.log(level, fmt::format("{}: {}{}{}", status.shard, to_string(status.state),
+                                  status.reason.empty() ? "" : ": ", status.reason));
 }
 
 state::Commit Processor::make_commit(Round& round) {

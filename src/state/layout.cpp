@@ -327,6 +327,7 @@ std::string encode(const stream::Gap& value) {
   put_text(out, value.to.text());
   put_text(out, value.reason);
   put_time(out, value.noticed);
+  out.push_back(value.accepted ? 1 : 0);
   return out;
 }
 
@@ -338,6 +339,7 @@ std::optional<stream::Gap> decode_gap(std::string_view bytes) {
   value.to = reader.sequence_number();
   value.reason = reader.text();
   value.noticed = reader.time();
+  value.accepted = reader.flag();
   return finish(reader, std::move(value));
 }
 

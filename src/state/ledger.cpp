@@ -166,13 +166,20 @@ Result<std::optional<PositionChanges>> judge(const stream::Positions& stored, co
       put(changes, shard, std::move(newer));
     }
   }
+  auto gaps = stored.gaps;
   for (const auto& gap : commit.gaps) {
-    const auto same = [&gap](const auto& other) {
+    const auto at = std::ranges::find_if(gaps, [&gap](const auto& other) {
       return other.shard == gap.shard && other.from == gap.from && other.to == gap.to;
-    };
-    if (std::ranges::none_of(stored.gaps, same) && std::ranges::none_of(changes.gaps, same)) {
-      changes.gaps.push_back(gap);
+    });
+    const auto place = static_cast<std::size_t>(at - gaps.begin());
+    if (at == gaps.end()) {
+      gaps.push_back(gap);
+    } else if (gap.accepted && !at->accepted) {
+      at->accepted = true;
+    } else {
+      continue;
     }
+    changes.gaps.emplace_back(place, gaps[place]);
   }
   return std::optional<PositionChanges>(std::move(changes));
 }
@@ -181,8 +188,9 @@ void enter(const Commit& commit, PositionChanges&& changes, stream::Positions& p
   for (auto& [shard, position] : changes.shards) {
     positions.shards.insert_or_assign(std::move(shard), std::move(position));
   }
-  for (auto& gap : changes.gaps) {
-    positions.gaps.push_back(std::move(gap));
+  for (auto& [place, gap] : changes.gaps) {
+    positions.gaps.resize(std::max(positions.gaps.size(), place + 1));
+    positions.gaps[place] = std::move(gap);
   }
   if (changes.stream) {
     positions.stream = commit.identity;

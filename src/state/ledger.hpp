@@ -10,7 +10,8 @@ inline constexpr std::size_t parents_max = 64;
 /// What an applicable commit changes in the positions of its stream.
 struct PositionChanges {
   std::vector<std::pair<stream::ShardId, stream::ShardPosition>> shards;
-  std::vector<stream::Gap> gaps;  ///< new ones
+  /// New ones, and those accepted since, each with its place among all gaps.
+  std::vector<std::pair<std::size_t, stream::Gap>> gaps;
   bool stream = false;            ///< identity and start are stored for the first time
 };
 
@@ -22,7 +23,8 @@ struct PositionChanges {
 /// One from elsewhere, or some of the first kind beside some of the second, is a `conflict`. An advance
 /// that neither moves nor ends its shard says nothing and is passed over. Rows and dead letters without
 /// any step cannot be recognised when repeated, and are `refused`; so is a commit that contradicts itself.
-/// Shards and gaps (same shard, same bounds) that are known already are passed over.
+/// Shards that are known already are passed over, and so are gaps (same shard, same bounds), unless the
+/// commit says that one is accepted now.
 Result<std::optional<PositionChanges>> judge(const stream::Positions& stored, const Commit& commit);
 
 /// Enters what `judge` found.

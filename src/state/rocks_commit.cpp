@@ -38,9 +38,8 @@ Result<void> RocksStore::Core::commit(const Commit& commit) {
   for (const auto& [shard, position] : changes->shards) {
     batch.Put(layout::shard_key(pipeline_number, stream_number, shard), layout::encode(position));
   }
-  auto gaps = static_cast<std::uint32_t>(stream == nullptr ? 0 : stream->positions.gaps.size());
-  for (const auto& gap : changes->gaps) {
-    batch.Put(layout::gap_key(pipeline_number, stream_number, gaps++), layout::encode(gap));
+  for (const auto& [place, gap] : changes->gaps) {
+    batch.Put(layout::gap_key(pipeline_number, stream_number, static_cast<std::uint32_t>(place)), layout::encode(gap));
   }
   if (pipeline == nullptr) {
     batch.Put(layout::pipeline_key(commit.pipeline), layout::encode(layout::PipelineValue{pipeline_number, {}}));

@@ -297,6 +297,8 @@ class Run {
     made.seconds = std::chrono::duration<double>(clock_.elapsed() - started).count();
     made.caught_up = board_.all_caught_up();
     made.shards = board_.shards();
+    WEIR_TRY(auto stored, run_on(loops_.front()->context, store_.positions(pipeline_.name(), source_.name())));
+    made.gaps = std::move(stored.gaps);
     return made;
   }
 

@@ -25,7 +25,7 @@ TEST_F(CommandTest, CountsWhatWasPutIntoALocalEndpoint) {
   const auto ran = run({"run", "words.yaml", "--until-caught-up", "--json", "--endpoint", endpoint});
   EXPECT_EQ(ran.status, 0) << ran.err;
   EXPECT_THAT(ran.out, HasSubstr("{\"records\":3000,\"bytes\":"));
-  EXPECT_THAT(ran.out, HasSubstr(",\"dead_letters\":0,\"keys\":3,\"seconds\":"));
+  EXPECT_THAT(ran.out, HasSubstr(",\"dead_letters\":0,\"keys\":3,\"gaps\":0,\"seconds\":"));
   EXPECT_THAT(ran.err, HasSubstr("3,000 records, "));
   EXPECT_TRUE(std::filesystem::exists(directory / "weir-state" / "words"));
 

@@ -163,8 +163,16 @@ TEST_F(RunTest, HaltsAtAGapUnlessToldToGoOn) {
   const auto halted = run({"run", "words.yaml", "--until-caught-up"});
   EXPECT_EQ(halted.status, 1);
   EXPECT_THAT(halted.err, HasSubstr(shard));
-  const auto went_on = run({"run", "words.yaml", "--until-caught-up", "--on-gap", "continue"});
+  EXPECT_THAT(halted.err, HasSubstr("`--on-gap continue`"));
+  const auto went_on = run({"run", "words.yaml", "--until-caught-up", "--on-gap", "continue", "--json"});
   EXPECT_EQ(went_on.status, 0) << went_on.err;
+  // Whoever reads the totals later must hear of it, too.
+  const auto later = run({"run", "words.yaml", "--until-caught-up", "--json"});
+  for (const auto& end : {went_on, later}) {
+    EXPECT_THAT(end.out, HasSubstr("\"gaps\":"));
+    EXPECT_THAT(end.out, Not(HasSubstr("\"gaps\":0")));
+    EXPECT_THAT(end.err, HasSubstr("on record: the totals may lack what was lost there"));
+  }
 }
 
 }  // namespace

@@ -339,6 +339,13 @@ TEST_F(ProcessorTest, GoesOnAfterAGapWhenToldTo) {
   EXPECT_TRUE(time.run(processor->gap(gap)));
   EXPECT_THAT((*time.run(store.positions("words", "test:words"))).gaps, SizeIs(1));
   EXPECT_TRUE(close());
+  // What was accepted does not halt whoever starts without the permission; another loss does.
+  context.on_gap = OnGap::halt;
+  start();
+  EXPECT_TRUE(time.run(processor->gap(gap)));
+  gap.from = stream::SequenceNumber("7");
+  EXPECT_FALSE(time.run(processor->gap(gap)));
+  EXPECT_TRUE(close());
 }
 
 // How far a quiet shard was read is noted now and again, or its position would one day look trimmed.
@@ -501,6 +508,37 @@ TEST_F(ProcessorTest, NotesNothingOfRoundsNotYetCommitted) {
   processor->report(status);
   time.run_for(std::chrono::minutes(5));
   EXPECT_LT(position("s0").read_up_to, status.read_up_to);
+  EXPECT_TRUE(close());
+}
+
+// The log tells who looks at three in the morning which shard is in trouble, why, and when it is over; a quiet
+// shard's coming and going is left out.
+TEST_F(ProcessorTest, LogsTroubleAndItsEnd) {
+  std::vector<std::pair<LogLevel, std::string>> lines;
+  context.log = [&](LogLevel level, std::string_view line) { lines.emplace_back(level, line); };
+  start();
+  const auto report = [&](stream::ShardState state, std::string reason) {
+    stream::ShardStatus status;
+    status.shard = "s0";
+    status.state = state;
+    status.reason = std::move(reason);
+    processor->report(status);
+  };
+  report(stream::ShardState::starting, "");
+  EXPECT_THAT(lines, IsEmpty());
+  report(stream::ShardState::caught_up, "");
+  report(stream::ShardState::reading, "");
+  report(stream::ShardState::caught_up, "");
+  report(stream::ShardState::throttled, "slow down");
+  report(stream::ShardState::throttled, "slow down");
+  report(stream::ShardState::reading, "");
+  report(stream::ShardState::gap, "trimmed");
+  using Line = std::pair<LogLevel, std::string>;
+  EXPECT_THAT(lines,
+              ElementsAre(Line(LogLevel::info, "s0: caught up"), Line(LogLevel::warning, "s0: throttled: slow down"),
+                          Line(LogLevel::debug, "s0: throttled: slow down"), Line(LogLevel::info, "s0: reading"),
+                          Line(LogLevel::error, "s0: gap: trimmed")));
+  EXPECT_EQ(board.shard_trouble(), "1 of 1 shards gap: trimmed");
   EXPECT_TRUE(close());
 }
 

@@ -179,6 +179,12 @@ TYPED_TEST_P(StoreConformance, GivesBackEverythingAboutTheStream) {
   again.commit.gaps.push_back(gap);
   ASSERT_TRUE(again.into(store).ok());
   EXPECT_EQ(value_of(store.positions("flights", "kinesis:flights")).gaps.size(), 1U) << "a retry notes it once";
+  again.commit.gaps[0].accepted = true;
+  gap.accepted = true;
+  ASSERT_TRUE(again.into(store).ok());
+  again.commit.gaps[0].accepted = false;
+  ASSERT_TRUE(again.into(store).ok());
+  EXPECT_EQ(value_of(store.positions("flights", "kinesis:flights")).gaps, std::vector<stream::Gap>{gap});
 }
 
 // A stream deleted and made again has the same shard ids; its numbers mean something else.

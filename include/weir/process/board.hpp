@@ -44,6 +44,8 @@ class Board {
   Totals totals() const;
   std::map<stream::ShardId, Shard> shards() const;
   std::string store_trouble() const;
+  /// How many shards are throttled, retrying, failed or in a gap, and what the first of them says; empty: none.
+  std::string shard_trouble() const;
   /// The largest distance to the stream's newest record, over the shards that know theirs.
   std::optional<std::chrono::milliseconds> behind() const;
   bool all_caught_up() const;

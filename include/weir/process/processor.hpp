@@ -83,6 +83,7 @@ class Processor final : public stream::Sink {
   void fold(const stream::Batch& batch, std::span<const stream::RawRecord> records);
   void fail(const stream::Batch& batch, const stream::RawRecord& record, std::string code, std::string reason);
   void tell(const state::DeadLetter& letter) const;
+  void log_change(const stream::ShardStatus& status);
   Task<void> commit_rounds();
   Task<void> write(Round& round);
   Task<void> commit(const state::Commit& commit);
@@ -101,6 +102,7 @@ class Processor final : public stream::Sink {
   bool settle_wanted_ = false;
   bool closing_ = false;
   std::optional<Error> failure_;
+  std::vector<stream::Gap> gaps_;  // on record
   Random random_;
   std::stop_token abandon_;
   Duration observed_at_;

@@ -67,6 +67,8 @@ struct Gap {
   SequenceNumber to;  ///< the first record after it; empty: unknown, or the shard's end
   std::string reason;  ///< a sentence
   Timestamp noticed{};
+  /// Somebody who was told went on without these records (`on_gap`); it does not halt again.
+  bool accepted = false;
 
   friend bool operator==(const Gap&, const Gap&) = default;
 };

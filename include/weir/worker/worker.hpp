@@ -65,6 +65,7 @@ struct Report {
   double seconds = 0;
   bool caught_up = false;  ///< every shard has been 0 behind or has ended
   std::map<stream::ShardId, process::Board::Shard> shards;
+  std::vector<stream::Gap> gaps;  ///< ever put on record with this state: what the totals may lack
 };
 
 /// Runs a pipeline over a source until it has nothing more, is asked to stop, or cannot go on: reads,
