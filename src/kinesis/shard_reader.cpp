@@ -78,6 +78,7 @@ Task<stream::Batch> ShardReader::next(std::stop_token stop) {
     auto& reply = *fetched;
     auto taken = take_new_records(reply);
     if (!taken) {
+      reply = api::GetRecordsReply();
       WEIR_CO_CHECK(co_await recover(std::move(taken).error(), stop));
       continue;
     }
@@ -169,7 +170,6 @@ Task<std::optional<api::GetRecordsReply>> ShardReader::fetch(std::stop_token sto
   request.stream_arn = context_.stream.arn;
   auto reply = co_await context_.api->get_records(request, stop);
   if (!reply) {
-    lease_.release();
     WEIR_CO_CHECK(co_await recover(std::move(reply).error(), stop));
     co_return std::optional<api::GetRecordsReply>();
   }
@@ -184,6 +184,8 @@ Task<std::optional<api::GetRecordsReply>> ShardReader::fetch(std::stop_token sto
 
 // Decides what an error means for this shard: wait and go on, reopen, or fail.
 Task<void> ShardReader::recover(Error error, std::stop_token stop) {
+  // Whatever was received is of no use. Kept, it could be what the next fetch waits for.
+  lease_.release();
   if (error.is_stopped() || stop.stop_requested()) {
     co_return stopped();
   }

@@ -196,6 +196,17 @@ TEST_F(ShardReaderTest, GivesBackTheRoomOfAPageWithoutRecords) {
   EXPECT_TRUE(finish());
 }
 
+// A page of records out of order has taken its room; refused, it must not keep it while the next is asked for.
+TEST_F(ShardReaderTest, GivesBackTheRoomOfAPageThatIsRefused) {
+  ASSERT_TRUE(kinesis.put("s", large_texts(5, mebibyte - 1000), "key"));
+  config.buffer_bytes_max = 10 * mebibyte;
+  turn_around(1);
+  start();
+  read_until(5);
+  EXPECT_THAT(sink.texts, SizeIs(5));
+  EXPECT_TRUE(finish());
+}
+
 // While the sink works on a page the next one comes, or half the time would be spent waiting. Only one: what is
 // fetched and not taken in is memory, and read again after a crash.
 TEST_F(ShardReaderTest, FetchesOnePageAheadOfTheSinkAndNoMore) {
