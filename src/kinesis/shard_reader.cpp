@@ -13,6 +13,8 @@ constexpr std::size_t page_bytes_max = api::get_reply_bytes_max + api::get_reply
 constexpr std::size_t page_bytes_min = 64U * 1024;
 // Replies in a row that are not what the protocol says, before the shard fails.
 constexpr std::uint32_t corrupt_replies_max = 5;
+// Ends in a row without children before they are believed.
+constexpr std::uint32_t bare_ends_min = 2;
 // Iterators in a row that the service refuses to know, before the shard fails.
 constexpr std::uint32_t invalid_iterators_max = 3;
 // Empty pages at a stored position before the trim horizon is looked at.
@@ -94,6 +96,7 @@ Task<stream::Batch> ShardReader::next(std::stop_token stop) {
       continue;
     }
     iterator_ = *std::move(reply.next_shard_iterator);
+    bare_ends_ = 0;
     if (reply.records.empty()) {
       lease_.release();
       WEIR_CO_CHECK(co_await empty_page(reply.behind));
@@ -295,7 +298,15 @@ Task<std::optional<stream::Batch>> ShardReader::end_of_shard(api::GetRecordsRepl
   }
   iterator_.clear();
   if (children.empty()) {
-    // An end without children is no valid answer; the listing knows them, or the shard has not ended.
+    // An end without children is no valid answer. Another iterator tells whether it was one bad reply; then the
+    // listing knows them, or the shard has not ended.
+    if (++bare_ends_ < bare_ends_min) {
+      if (reply.records.empty()) {
+        lease_.release();
+        co_return std::optional<stream::Batch>();
+      }
+      co_return std::optional<stream::Batch>(make_batch(std::move(reply)));
+    }
     auto listed = co_await context_.children_of(shard_, stop);
     if (listed) {
       children = *std::move(listed);

@@ -86,6 +86,7 @@ class ShardReader {
   std::size_t bytes_expected_;
   ByteBudget::Lease lease_;
   std::uint32_t corrupt_replies_ = 0;
+  std::uint32_t bare_ends_ = 0;
   std::uint32_t invalid_iterators_ = 0;
 };
 

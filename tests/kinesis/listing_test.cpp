@@ -160,6 +160,25 @@ TEST_F(ListingTest, EndsNoShardBeforeItsChildrenAreKnown) {
   EXPECT_TRUE(stored.shards[shard0].ended);
 }
 
+// A reply that lost its members looks like the end of a shard. Believed of a shard that has children, it would
+// skip the rest of the shard's records, and for ever; so would a second one much later, counted with the first.
+TEST_F(ListingTest, EndsNoShardByOneBareReply) {
+  ASSERT_TRUE(kinesis.create("s"));
+  ASSERT_TRUE(kinesis.put("s", {"a", "b"}));
+  ASSERT_TRUE(kinesis.split("s", shard0));
+  config.records_per_call = 1;
+  api.on_records = [&](std::string_view, Result<api::GetRecordsReply>& reply) {
+    if (api.reads.size() == 1 || api.reads.size() == 3) {
+      reply = api::GetRecordsReply();
+    }
+  };
+  start();
+  read_until(shard1, ShardState::caught_up);
+  EXPECT_TRUE(finish());
+  EXPECT_EQ(sink.texts, (Texts{"a", "b"}));
+  EXPECT_THAT(sink.children[shard0], UnorderedElementsAre(shard1, shard2));
+}
+
 // Retention took the whole shard while nobody read it: what was left in it is lost, and that is said.
 TEST_F(ListingTest, PutsAShardThatVanishedBeforeItsEndOnRecord) {
   ASSERT_TRUE(kinesis.create("s"));

@@ -207,6 +207,23 @@ TEST_F(ShardReaderTest, GivesBackTheRoomOfAPageThatIsRefused) {
   EXPECT_TRUE(finish());
 }
 
+// An end without children that holds no records is asked for again: it too has taken room.
+TEST_F(ShardReaderTest, GivesBackTheRoomOfAnEndThatIsNotBelieved) {
+  ASSERT_TRUE(kinesis.put("s", {"a"}));
+  config.buffer_bytes_max = 10 * mebibyte;
+  bool bare = false;
+  api.on_records = [&](std::string_view, Result<api::GetRecordsReply>& reply) {
+    if (reply && !std::exchange(bare, true)) {
+      reply = api::GetRecordsReply();
+      reply->wire_bytes = 9 * mebibyte;
+    }
+  };
+  start();
+  read_until(1);
+  EXPECT_EQ(sink.texts, Texts{"a"});
+  EXPECT_TRUE(finish());
+}
+
 // While the sink works on a page the next one comes, or half the time would be spent waiting. Only one: what is
 // fetched and not taken in is memory, and read again after a crash.
 TEST_F(ShardReaderTest, FetchesOnePageAheadOfTheSinkAndNoMore) {
