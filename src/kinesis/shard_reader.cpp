@@ -63,6 +63,10 @@ Task<stream::Batch> ShardReader::next(std::stop_token stop) {
   for (;;) {
     if (vanished_) {
       auto children = co_await context_.children_of(shard_, stop);
+      if (!children && children.error().code != no_children) {
+        WEIR_CO_CHECK(co_await recover(std::move(children).error(), stop));
+        continue;
+      }
       stream::Batch batch;
       batch.shard = shard_;
       batch.end = children ? *std::move(children) : std::vector<stream::Shard>();

@@ -149,7 +149,7 @@ Task<std::vector<stream::Shard>> StreamSource::Shared::children_of(const stream:
     return std::find(shard.parents.begin(), shard.parents.end(), parent) == shard.parents.end();
   });
   if (listed_shards.empty()) {
-    co_return Error(Next::retry, "NoChildren",
+    co_return Error(Next::retry, std::string(no_children),
                     fmt::format("shard {} gave no next iterator, and no children are listed", parent));
   }
   co_return listed_shards;

@@ -221,6 +221,34 @@ TEST_F(ListingTest, TakesAVanishedShardAsEndedWhenThePolicyIsToGoOn) {
   EXPECT_EQ(sink.texts.size(), 4U);
 }
 
+// The children of a vanished shard are asked for while the service is busy. Ended without them, nothing would
+// seem to be left to read, and reading would be over while the stream goes on.
+TEST_F(ListingTest, WaitsForTheChildrenOfAVanishedShard) {
+  sink.halt_on_gap = false;
+  ASSERT_TRUE(kinesis.create("s"));
+  ASSERT_TRUE(kinesis.put("s", {"a"}));
+  start();
+  read_until(1);
+  EXPECT_TRUE(finish());
+  ASSERT_TRUE(kinesis.split("s", shard0));
+  time.pass(hours(48));
+  ASSERT_TRUE(kinesis.put("s", {"b", "c", "d"}));
+  api.listings = 0;
+  config.list_interval = hours(24);
+  api.on_listing = [&](const api::ListShardsRequest&, Result<api::ListShardsReply>& reply) {
+    if (api.listings == 1) {
+      std::erase_if(reply->shards, [](const api::Shard& shard) { return shard.id != shard0; });
+    } else if (api.listings < 5) {
+      reply = Error(Next::retry, "LimitExceededException", "Rate exceeded");
+    }
+  };
+  start();
+  read_until(4);
+  EXPECT_TRUE(finish());
+  EXPECT_EQ(sink.texts.size(), 4U);
+  EXPECT_THAT(sink.children[shard0], UnorderedElementsAre(shard1, shard2));
+}
+
 // An error that no waiting mends is said at once.
 TEST_F(ListingTest, EndsAtOnceWhenTheListingIsRefused) {
   ASSERT_TRUE(kinesis.create("s"));
