@@ -11,8 +11,6 @@ namespace {
 // A page's buffer also holds keys, sequence numbers and the wire's own bytes.
 constexpr std::size_t page_bytes_max = api::get_reply_bytes_max + api::get_reply_bytes_max / 4;
 constexpr std::size_t page_bytes_min = 64U * 1024;
-// Replies in a row that are not what the protocol says, before the shard fails.
-constexpr std::uint32_t corrupt_replies_max = 5;
 // Ends in a row without children before they are believed.
 constexpr std::uint32_t bare_ends_min = 2;
 // Iterators in a row that the service refuses to know, before the shard fails.

@@ -18,6 +18,9 @@
 
 namespace weir::kinesis {
 
+/// Replies in a row that are not what the protocol says, before the shard fails, or the stream when they are
+/// about its shards or itself.
+inline constexpr std::uint32_t corrupt_replies_max = 5;
 /// The code of the error that says that no listing shows a shard's children (yet).
 inline constexpr std::string_view no_children = "NoChildren";
 

@@ -41,6 +41,30 @@ void say_starting(stream::Sink& sink, const stream::ShardId& shard) {
 
 }  // namespace
 
+// Whether a call about the stream is worth another try: whatever passes by itself always is, what is not as
+// the protocol says a few times in a row.
+class Patience {
+ public:
+  bool lasts(const Error& error) {
+    switch (error.next) {
+      case Next::retry:
+        return true;
+      case Next::reopen:
+      case Next::conflict:
+      case Next::corrupt:
+        return ++strange_ < corrupt_replies_max;
+      case Next::refused:
+      case Next::stopped:
+        break;
+    }
+    return false;
+  }
+  void reset() noexcept { strange_ = 0; }
+
+ private:
+  std::uint32_t strange_ = 0;
+};
+
 // What the loops of one source have in common.
 struct StreamSource::Shared {
   explicit Shared(ReaderConfig valid)
@@ -76,7 +100,7 @@ struct StreamSource::Shared {
   Task<void> check_identity(stream::StreamIdentity expected, std::stop_token stop);
   Task<std::vector<stream::Shard>> children_of(const stream::ShardId& parent, std::stop_token stop);
   std::vector<ShardMap::Entry> new_shards(std::vector<stream::Shard> listed_shards, const stream::Positions& positions);
-  Task<void> discover(const stream::Positions& positions, stream::Sink& sink, std::stop_token stop);
+  Task<void> discover(std::vector<stream::Shard> listed_shards, const stream::Positions& positions, stream::Sink& sink);
   Task<void> follow(const stream::Positions& positions, stream::Sink& sink, std::stop_token stop);
   Task<void> read_shard(const ShardReader::Context& context, ShardMap::Entry shard, stream::Sink& sink,
                         std::stop_token stop);
@@ -120,6 +144,7 @@ Task<std::vector<stream::Shard>> StreamSource::Shared::list(std::stop_token stop
 // Succeeds while the stream is the one that `expected` names; waits out what is transient.
 Task<void> StreamSource::Shared::check_identity(stream::StreamIdentity expected, std::stop_token stop) {
   Backoff backoff{Backoff::Options(), Random(seed())};
+  Patience patience;
   for (;;) {
     auto summary = co_await describe(stop);
     if (summary) {
@@ -135,7 +160,7 @@ Task<void> StreamSource::Shared::check_identity(stream::StreamIdentity expected,
     if (summary.error().code == "ResourceNotFoundException") {
       co_return refused("ResourceNotFoundException", fmt::format("stream {} does not exist any more", stream_name));
     }
-    if (summary.error().next != Next::retry) {
+    if (!patience.lasts(summary.error())) {
       co_return std::move(summary).error();
     }
     WEIR_CO_CHECK(co_await clock.sleep(backoff.next(), stop));
@@ -191,9 +216,8 @@ std::vector<ShardMap::Entry> StreamSource::Shared::new_shards(std::vector<stream
   return found;
 }
 
-Task<void> StreamSource::Shared::discover(const stream::Positions& positions, stream::Sink& sink,
-                                          std::stop_token stop) {
-  WEIR_CO_TRY(auto listed_shards, co_await list(stop));
+Task<void> StreamSource::Shared::discover(std::vector<stream::Shard> listed_shards, const stream::Positions& positions,
+                                          stream::Sink& sink) {
   auto found = new_shards(std::move(listed_shards), positions);
   if (!listed && positions.shards.empty() && found.empty()) {
     co_return refused("ResourceNotFoundException", fmt::format("stream {} has no shard {}", stream_name,
@@ -219,10 +243,20 @@ Task<void> StreamSource::Shared::discover(const stream::Positions& positions, st
 // was deleted or made again is noticed.
 Task<void> StreamSource::Shared::follow(const stream::Positions& positions, stream::Sink& sink, std::stop_token stop) {
   Backoff backoff{Backoff::Options(), Random(seed())};
+  Patience patience;
   for (;;) {
-    auto done = co_await discover(positions, sink, stop);
-    if (!done && done.error().next != Next::retry) {
-      co_return done;
+    Result<void> done;
+    auto listed_shards = co_await list(stop);
+    if (listed_shards) {
+      patience.reset();
+      done = co_await discover(*std::move(listed_shards), positions, sink);
+      if (!done && done.error().next != Next::retry) {
+        co_return done;
+      }
+    } else if (patience.lasts(listed_shards.error())) {
+      done = std::move(listed_shards).error();
+    } else {
+      co_return std::move(listed_shards).error();
     }
     if (done && !listed) {
       listed = true;

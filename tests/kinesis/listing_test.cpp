@@ -15,6 +15,8 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::UnorderedElementsAre;
 
+constexpr int replies_borne = 4;  // strange ones in a row
+
 // The machine's clock, off by some hours.
 class OffBy final : public Clock {
  public:
@@ -249,6 +251,57 @@ TEST_F(ListingTest, WaitsForTheChildrenOfAVanishedShard) {
   EXPECT_THAT(sink.children[shard0], UnorderedElementsAre(shard1, shard2));
 }
 
+// A proxy's page or half a reply in place of a listing says nothing about the stream: one of them must not end
+// the reading of all its shards.
+TEST_F(ListingTest, BearsAFewStrangeListings) {
+  for (const auto next : {Next::corrupt, Next::conflict, Next::reopen}) {
+    SCOPED_TRACE(to_string(next));
+    emulator::Kinesis other(time);
+    Intercepted way(other, time);
+    ASSERT_TRUE(other.create("s"));
+    ASSERT_TRUE(other.put("s", {"a"}));
+    int left = next == Next::reopen ? 4 * replies_borne : replies_borne;  // a spent token is tried four times
+    way.on_listing = [&](const api::ListShardsRequest&, Result<api::ListShardsReply>& reply) {
+      if (left-- > 0) {
+        reply = Error(next, "BadReply", "the reply to ListShards is malformed");
+      }
+    };
+    config.client = &way;
+    stored = stream::Positions();
+    sink.texts.clear();
+    start();
+    read_until(1);
+    EXPECT_TRUE(finish());
+    EXPECT_EQ(sink.texts, Texts{"a"});
+  }
+}
+
+// An endpoint that sends nothing else is not a Kinesis: somebody must look at it.
+TEST_F(ListingTest, EndsWhenNothingButStrangeListingsCome) {
+  ASSERT_TRUE(kinesis.create("s"));
+  fail_listings(1000, corrupt("BadReply", "the reply to ListShards is malformed"));
+  start();
+  const auto failed = wait_for_failure();
+  ASSERT_FALSE(failed);
+  EXPECT_EQ(failed.error().code, "BadReply");
+  EXPECT_EQ(api.listings, replies_borne + 1U);
+}
+
+// A good listing in between shows that the endpoint is all right: strange ones are counted in a row.
+TEST_F(ListingTest, CountsStrangeListingsInARow) {
+  ASSERT_TRUE(kinesis.create("s"));
+  ASSERT_TRUE(kinesis.put("s", {"a"}));
+  api.on_listing = [&](const api::ListShardsRequest&, Result<api::ListShardsReply>& reply) {
+    if (api.listings % (replies_borne + 1) != 0) {
+      reply = corrupt("BadReply", "the reply to ListShards is malformed");
+    }
+  };
+  start();
+  run_while([&] { return api.listings < 4 * replies_borne; });
+  EXPECT_TRUE(finish());
+  EXPECT_EQ(sink.texts, Texts{"a"});
+}
+
 // An error that no waiting mends is said at once.
 TEST_F(ListingTest, EndsAtOnceWhenTheListingIsRefused) {
   ASSERT_TRUE(kinesis.create("s"));
@@ -257,6 +310,41 @@ TEST_F(ListingTest, EndsAtOnceWhenTheListingIsRefused) {
   const auto failed = wait_for_failure();
   ASSERT_FALSE(failed);
   EXPECT_EQ(failed.error().code, "AccessDeniedException");
+}
+
+// The same for the look at the stream's creation time.
+TEST_F(ListingTest, BearsAFewStrangeDescriptionsOfTheStream) {
+  ASSERT_TRUE(kinesis.create("s"));
+  ASSERT_TRUE(kinesis.put("s", {"a"}));
+  start();
+  read_until(1);
+  int left = replies_borne;
+  api.on_summary = [&](Result<api::StreamSummary>& summary) {
+    if (left-- > 0) {
+      summary = corrupt("BadReply", "the reply to DescribeStreamSummary is malformed");
+    }
+  };
+  run_while([&] { return left >= 0; });
+  EXPECT_FALSE(outcome);
+  ASSERT_TRUE(kinesis.put("s", {"b"}));
+  read_until(2);
+  EXPECT_TRUE(finish());
+  EXPECT_EQ(sink.texts, (Texts{"a", "b"}));
+}
+
+TEST_F(ListingTest, EndsWhenNothingButStrangeDescriptionsCome) {
+  ASSERT_TRUE(kinesis.create("s"));
+  start();
+  read_until(shard0, ShardState::caught_up);
+  int asked = 0;
+  api.on_summary = [&](Result<api::StreamSummary>& summary) {
+    ++asked;
+    summary = corrupt("BadReply", "the reply to DescribeStreamSummary is malformed");
+  };
+  const auto failed = wait_for_failure();
+  ASSERT_FALSE(failed);
+  EXPECT_EQ(failed.error().code, "BadReply");
+  EXPECT_EQ(asked, replies_borne + 1);
 }
 
 // A stream made again may take the old iterators and numbers without a word (some emulators give out the same
