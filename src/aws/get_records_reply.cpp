@@ -182,7 +182,12 @@ Result<void> read_reply(std::string_view body, wire::Arena& arena, api::GetRecor
   if (problem != nullptr) {
     return bad_reply(operation, problem);
   }
-  return finish(reader, operation);
+  WEIR_CHECK(finish(reader, operation));
+  if (!has_records) {
+    // Without an iterator either it would pass for the end of a shard.
+    return bad_reply(operation, "has no Records");
+  }
+  return {};
 }
 
 // The shortcut: walks the reply's map and its array of records itself, takes plain records as such, and
@@ -220,7 +225,7 @@ class QuickReply {
       }
       at_ += reader.offset();
     }
-    return !failed_ && at_ == end_;
+    return !failed_ && has_records && at_ == end_;
   }
 
  private:

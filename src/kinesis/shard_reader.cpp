@@ -11,8 +11,8 @@ namespace {
 // A page's buffer also holds keys, sequence numbers and the wire's own bytes.
 constexpr std::size_t page_bytes_max = api::get_reply_bytes_max + api::get_reply_bytes_max / 4;
 constexpr std::size_t page_bytes_min = 64U * 1024;
-// Replies in a row that are not what the protocol says, before the shard fails.
-constexpr std::uint32_t corrupt_replies_max = 5;
+// Ends in a row without children before they are believed.
+constexpr std::uint32_t bare_ends_min = 2;
 // Iterators in a row that the service refuses to know, before the shard fails.
 constexpr std::uint32_t invalid_iterators_max = 3;
 // Empty pages at a stored position before the trim horizon is looked at.
@@ -61,6 +61,10 @@ Task<stream::Batch> ShardReader::next(std::stop_token stop) {
   for (;;) {
     if (vanished_) {
       auto children = co_await context_.children_of(shard_, stop);
+      if (!children && children.error().code != no_children) {
+        WEIR_CO_CHECK(co_await recover(std::move(children).error(), stop));
+        continue;
+      }
       stream::Batch batch;
       batch.shard = shard_;
       batch.end = children ? *std::move(children) : std::vector<stream::Shard>();
@@ -78,6 +82,7 @@ Task<stream::Batch> ShardReader::next(std::stop_token stop) {
     auto& reply = *fetched;
     auto taken = take_new_records(reply);
     if (!taken) {
+      reply = api::GetRecordsReply();
       WEIR_CO_CHECK(co_await recover(std::move(taken).error(), stop));
       continue;
     }
@@ -93,6 +98,7 @@ Task<stream::Batch> ShardReader::next(std::stop_token stop) {
       continue;
     }
     iterator_ = *std::move(reply.next_shard_iterator);
+    bare_ends_ = 0;
     if (reply.records.empty()) {
       lease_.release();
       WEIR_CO_CHECK(co_await empty_page(reply.behind));
@@ -169,7 +175,6 @@ Task<std::optional<api::GetRecordsReply>> ShardReader::fetch(std::stop_token sto
   request.stream_arn = context_.stream.arn;
   auto reply = co_await context_.api->get_records(request, stop);
   if (!reply) {
-    lease_.release();
     WEIR_CO_CHECK(co_await recover(std::move(reply).error(), stop));
     co_return std::optional<api::GetRecordsReply>();
   }
@@ -184,6 +189,8 @@ Task<std::optional<api::GetRecordsReply>> ShardReader::fetch(std::stop_token sto
 
 // Decides what an error means for this shard: wait and go on, reopen, or fail.
 Task<void> ShardReader::recover(Error error, std::stop_token stop) {
+  // Whatever was received is of no use. Kept, it could be what the next fetch waits for.
+  lease_.release();
   if (error.is_stopped() || stop.stop_requested()) {
     co_return stopped();
   }
@@ -293,7 +300,15 @@ Task<std::optional<stream::Batch>> ShardReader::end_of_shard(api::GetRecordsRepl
   }
   iterator_.clear();
   if (children.empty()) {
-    // An end without children is no valid answer; the listing knows them, or the shard has not ended.
+    // An end without children is no valid answer. Another iterator tells whether it was one bad reply; then the
+    // listing knows them, or the shard has not ended.
+    if (++bare_ends_ < bare_ends_min) {
+      if (reply.records.empty()) {
+        lease_.release();
+        co_return std::optional<stream::Batch>();
+      }
+      co_return std::optional<stream::Batch>(make_batch(std::move(reply)));
+    }
     auto listed = co_await context_.children_of(shard_, stop);
     if (listed) {
       children = *std::move(listed);

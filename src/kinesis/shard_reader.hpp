@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "kinesis/limiter.hpp"
 #include "weir/api/kinesis_api.hpp"
@@ -16,6 +17,12 @@
 #include "weir/stream/source.hpp"
 
 namespace weir::kinesis {
+
+/// Replies in a row that are not what the protocol says, before the shard fails, or the stream when they are
+/// about its shards or itself.
+inline constexpr std::uint32_t corrupt_replies_max = 5;
+/// The code of the error that says that no listing shows a shard's children (yet).
+inline constexpr std::string_view no_children = "NoChildren";
 
 /// Reads one shard in order: gets iterators and reopens spent ones after the last record handed out, paces
 /// itself, waits out throttling and outages, and notices when records were trimmed before they were read.
@@ -34,7 +41,7 @@ class ShardReader {
     const std::atomic<std::int64_t>* retention_ms = nullptr;
     /// Succeeds while the stream is the one the positions belong to.
     std::function<Task<void>(std::stop_token)> check_identity;
-    /// The shard's children by listing; fails with `retry` when none are to be seen.
+    /// The shard's children by listing; fails with `no_children` when none are to be seen.
     std::function<Task<std::vector<stream::Shard>>(const stream::ShardId&, std::stop_token)> children_of;
     /// Puts a gap on record; fails when the policy is to halt.
     std::function<Task<void>(stream::Gap)> gap;
@@ -86,6 +93,7 @@ class ShardReader {
   std::size_t bytes_expected_;
   ByteBudget::Lease lease_;
   std::uint32_t corrupt_replies_ = 0;
+  std::uint32_t bare_ends_ = 0;
   std::uint32_t invalid_iterators_ = 0;
 };
 

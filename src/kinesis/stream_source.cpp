@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <atomic>
 #include <boost/asio/this_coro.hpp>
+#include <exception>
 #include <mutex>
 #include <set>
 
@@ -41,6 +42,30 @@ void say_starting(stream::Sink& sink, const stream::ShardId& shard) {
 
 }  // namespace
 
+// Whether a call about the stream is worth another try: whatever passes by itself always is, what is not as
+// the protocol says a few times in a row.
+class Patience {
+ public:
+  bool lasts(const Error& error) {
+    switch (error.next) {
+      case Next::retry:
+        return true;
+      case Next::reopen:
+      case Next::conflict:
+      case Next::corrupt:
+        return ++strange_ < corrupt_replies_max;
+      case Next::refused:
+      case Next::stopped:
+        break;
+    }
+    return false;
+  }
+  void reset() noexcept { strange_ = 0; }
+
+ private:
+  std::uint32_t strange_ = 0;
+};
+
 // What the loops of one source have in common.
 struct StreamSource::Shared {
   explicit Shared(ReaderConfig valid)
@@ -76,10 +101,15 @@ struct StreamSource::Shared {
   Task<void> check_identity(stream::StreamIdentity expected, std::stop_token stop);
   Task<std::vector<stream::Shard>> children_of(const stream::ShardId& parent, std::stop_token stop);
   std::vector<ShardMap::Entry> new_shards(std::vector<stream::Shard> listed_shards, const stream::Positions& positions);
-  Task<void> discover(const stream::Positions& positions, stream::Sink& sink, std::stop_token stop);
+  Task<void> discover(std::vector<stream::Shard> listed_shards, const stream::Positions& positions, stream::Sink& sink);
   Task<void> follow(const stream::Positions& positions, stream::Sink& sink, std::stop_token stop);
   Task<void> read_shard(const ShardReader::Context& context, ShardMap::Entry shard, stream::Sink& sink,
                         std::stop_token stop);
+  Task<void> hand_on(const stream::ShardId& id, ShardReader& reader, std::optional<Result<stream::Batch>>& page,
+                     TaskGroup& ahead, stream::Sink& sink);
+  Task<void> read(stream::Share share, const stream::Positions& positions, stream::Sink& sink, std::stop_token stop);
+  Task<void> read_share(stream::Share share, const ShardReader::Context& context, const stream::Positions& positions,
+                        stream::Sink& sink, TaskGroup& group);
 };
 
 Task<api::StreamSummary> StreamSource::Shared::describe(std::stop_token stop) {
@@ -120,6 +150,7 @@ Task<std::vector<stream::Shard>> StreamSource::Shared::list(std::stop_token stop
 // Succeeds while the stream is the one that `expected` names; waits out what is transient.
 Task<void> StreamSource::Shared::check_identity(stream::StreamIdentity expected, std::stop_token stop) {
   Backoff backoff{Backoff::Options(), Random(seed())};
+  Patience patience;
   for (;;) {
     auto summary = co_await describe(stop);
     if (summary) {
@@ -135,7 +166,7 @@ Task<void> StreamSource::Shared::check_identity(stream::StreamIdentity expected,
     if (summary.error().code == "ResourceNotFoundException") {
       co_return refused("ResourceNotFoundException", fmt::format("stream {} does not exist any more", stream_name));
     }
-    if (summary.error().next != Next::retry) {
+    if (!patience.lasts(summary.error())) {
       co_return std::move(summary).error();
     }
     WEIR_CO_CHECK(co_await clock.sleep(backoff.next(), stop));
@@ -149,7 +180,7 @@ Task<std::vector<stream::Shard>> StreamSource::Shared::children_of(const stream:
     return std::find(shard.parents.begin(), shard.parents.end(), parent) == shard.parents.end();
   });
   if (listed_shards.empty()) {
-    co_return Error(Next::retry, "NoChildren",
+    co_return Error(Next::retry, std::string(no_children),
                     fmt::format("shard {} gave no next iterator, and no children are listed", parent));
   }
   co_return listed_shards;
@@ -191,9 +222,8 @@ std::vector<ShardMap::Entry> StreamSource::Shared::new_shards(std::vector<stream
   return found;
 }
 
-Task<void> StreamSource::Shared::discover(const stream::Positions& positions, stream::Sink& sink,
-                                          std::stop_token stop) {
-  WEIR_CO_TRY(auto listed_shards, co_await list(stop));
+Task<void> StreamSource::Shared::discover(std::vector<stream::Shard> listed_shards, const stream::Positions& positions,
+                                          stream::Sink& sink) {
   auto found = new_shards(std::move(listed_shards), positions);
   if (!listed && positions.shards.empty() && found.empty()) {
     co_return refused("ResourceNotFoundException", fmt::format("stream {} has no shard {}", stream_name,
@@ -219,10 +249,20 @@ Task<void> StreamSource::Shared::discover(const stream::Positions& positions, st
 // was deleted or made again is noticed.
 Task<void> StreamSource::Shared::follow(const stream::Positions& positions, stream::Sink& sink, std::stop_token stop) {
   Backoff backoff{Backoff::Options(), Random(seed())};
+  Patience patience;
   for (;;) {
-    auto done = co_await discover(positions, sink, stop);
-    if (!done && done.error().next != Next::retry) {
-      co_return done;
+    Result<void> done;
+    auto listed_shards = co_await list(stop);
+    if (listed_shards) {
+      patience.reset();
+      done = co_await discover(*std::move(listed_shards), positions, sink);
+      if (!done && done.error().next != Next::retry) {
+        co_return done;
+      }
+    } else if (patience.lasts(listed_shards.error())) {
+      done = std::move(listed_shards).error();
+    } else {
+      co_return std::move(listed_shards).error();
     }
     if (done && !listed) {
       listed = true;
@@ -247,6 +287,26 @@ Task<void> StreamSource::Shared::follow(const stream::Positions& positions, stre
 
 namespace {
 
+// Waits for the group's tasks however `body` ends, so that what they use may live beside the group. When the
+// body failed or threw, they are asked to stop first.
+Task<void> with_tasks(TaskGroup& group, Task<void> body) {
+  Result<void> done;
+  std::exception_ptr thrown;
+  try {
+    done = co_await std::move(body);
+  } catch (...) {
+    thrown = std::current_exception();  // nothing can be awaited in here
+  }
+  if (thrown != nullptr || !done) {
+    group.request_stop();
+  }
+  auto waited = co_await group.wait();
+  if (thrown != nullptr) {
+    std::rethrow_exception(thrown);
+  }
+  co_return done ? waited : done;
+}
+
 Task<void> fetch_into(ShardReader& reader, std::optional<Result<stream::Batch>>& slot, std::stop_token stop) {
   slot.emplace(co_await reader.next(stop));
   co_return Result<void>();
@@ -260,6 +320,13 @@ Task<void> StreamSource::Shared::read_shard(const ShardReader::Context& context,
   ShardReader reader(context, id, shard.second, seed());
   std::optional<Result<stream::Batch>> page;
   TaskGroup ahead(co_await boost::asio::this_coro::executor, stop);
+  co_return co_await with_tasks(ahead, hand_on(id, reader, page, ahead, sink));
+}
+
+// Gives the sink one page after the other; the next is fetched into `page` while the sink works.
+Task<void> StreamSource::Shared::hand_on(const stream::ShardId& id, ShardReader& reader,
+                                         std::optional<Result<stream::Batch>>& page, TaskGroup& ahead,
+                                         stream::Sink& sink) {
   ahead.spawn(fetch_into(reader, page, ahead.stop_token()));
   for (;;) {
     WEIR_CO_CHECK(co_await ahead.wait());
@@ -284,8 +351,6 @@ Task<void> StreamSource::Shared::read_shard(const ShardReader::Context& context,
       accepted = co_await sink.settled(id);
     }
     if (!accepted) {
-      ahead.request_stop();
-      WEIR_CO_CHECK(co_await ahead.wait());
       co_return accepted;
     }
     if (ended) {
@@ -301,6 +366,55 @@ Task<void> StreamSource::Shared::read_shard(const ShardReader::Context& context,
       sink.report(status);
       shards.add(children);
       shards.ended(id);
+      co_return Result<void>();
+    }
+  }
+}
+
+Task<void> StreamSource::Shared::read(stream::Share share, const stream::Positions& positions, stream::Sink& sink,
+                                      std::stop_token stop) {
+  ShardReader::Context context;
+  context.api = config.client;
+  context.clock = &clock;
+  context.budget = &budget;
+  context.config = &config;
+  context.stream = stream;
+  context.start = positions.start.value_or(stream::Start());
+  context.retention_ms = &retention_ms;
+  context.check_identity = [this, &positions](std::stop_token token) {
+    return check_identity(positions.stream.value_or(stream::StreamIdentity()), std::move(token));
+  };
+  context.children_of = [this](const stream::ShardId& parent, std::stop_token token) {
+    return children_of(parent, std::move(token));
+  };
+  context.gap = [&sink](stream::Gap gap) { return sink.gap(std::move(gap)); };
+  context.report = [&sink](const stream::ShardStatus& status) { sink.report(status); };
+
+  TaskGroup group(co_await boost::asio::this_coro::executor, stop);
+  co_return co_await with_tasks(group, read_share(share, context, positions, sink, group));
+}
+
+// Starts a task for each shard that falls to this share, until all have ended or a stop is asked for.
+Task<void> StreamSource::Shared::read_share(stream::Share share, const ShardReader::Context& context,
+                                            const stream::Positions& positions, stream::Sink& sink, TaskGroup& group) {
+  const auto group_stop = group.stop_token();
+  if (share.index == 0) {
+    shards.reset(share.count);
+    shards.add({positions.shards.begin(), positions.shards.end()});
+    group.spawn(follow(positions, sink, group_stop));
+  }
+  for (;;) {
+    const auto ticket = shards.changed().ticket();
+    if (listed) {
+      for (auto& shard : shards.take(share.index)) {
+        group.spawn(read_shard(context, std::move(shard), sink, group_stop));
+      }
+      if (shards.finished()) {
+        group.request_stop();
+      }
+    }
+    auto waited = co_await shards.changed().wait(ticket, group_stop);
+    if (!waited) {
       co_return Result<void>();
     }
   }
@@ -360,52 +474,21 @@ Task<void> StreamSource::read(stream::Share share, const stream::Positions& posi
     const std::scoped_lock lock(shared.mutex);
     ++shared.readers;
   }
-  TaskGroup group(co_await boost::asio::this_coro::executor, stop);
-  const auto group_stop = group.stop_token();
-
-  ShardReader::Context context;
-  context.api = shared.config.client;
-  context.clock = &shared.clock;
-  context.budget = &shared.budget;
-  context.config = &shared.config;
-  context.stream = shared.stream;
-  context.start = positions.start.value_or(stream::Start());
-  context.retention_ms = &shared.retention_ms;
-  context.check_identity = [&shared, &positions](std::stop_token token) {
-    return shared.check_identity(positions.stream.value_or(stream::StreamIdentity()), std::move(token));
-  };
-  context.children_of = [&shared](const stream::ShardId& parent, std::stop_token token) {
-    return shared.children_of(parent, std::move(token));
-  };
-  context.gap = [&sink](stream::Gap gap) { return sink.gap(std::move(gap)); };
-  context.report = [&sink](const stream::ShardStatus& status) { sink.report(status); };
-
-  if (share.index == 0) {
-    shared.shards.reset(share.count);
-    shared.shards.add({positions.shards.begin(), positions.shards.end()});
-    group.spawn(shared.follow(positions, sink, group_stop));
+  Result<void> done;
+  std::exception_ptr thrown;
+  try {
+    done = co_await shared.read(share, positions, sink, stop);
+  } catch (...) {
+    thrown = std::current_exception();
   }
-  for (;;) {
-    const auto ticket = shared.shards.changed().ticket();
-    if (shared.listed) {
-      for (auto& shard : shared.shards.take(share.index)) {
-        group.spawn(shared.read_shard(context, std::move(shard), sink, group_stop));
-      }
-      if (shared.shards.finished()) {
-        group.request_stop();
-      }
-    }
-    auto waited = co_await shared.shards.changed().wait(ticket, group_stop);
-    if (!waited) {
-      break;
-    }
-  }
-  auto done = co_await group.wait();
   {
     const std::scoped_lock lock(shared.mutex);
     if (--shared.readers == 0) {
       shared.listed = false;
     }
+  }
+  if (thrown != nullptr) {
+    std::rethrow_exception(thrown);
   }
   co_return done;
 }

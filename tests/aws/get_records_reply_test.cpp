@@ -244,10 +244,21 @@ TEST(GetRecordsReply, RefusesWhatIsNoReply) {
   EXPECT_THAT(problem_of(""), HasSubstr("the reply to GetRecords is malformed"));
   EXPECT_NE(problem_of("{}"), "none");
   EXPECT_NE(problem_of("\xa0\xa0"), "none") << "something follows";
-  EXPECT_THAT(problem_of(testing::from_hex("a1714e65787453686172644974657261746f7260")),
+  EXPECT_THAT(problem_of(testing::from_hex("a2675265636f72647380714e65787453686172644974657261746f7260")),
               HasSubstr("empty NextShardIterator"));
-  EXPECT_THAT(problem_of(testing::from_hex("a16b4368696c6453686172647381a0")),
+  EXPECT_THAT(problem_of(testing::from_hex("a2675265636f726473806b4368696c6453686172647381a0")),
               HasSubstr("child shard without ShardId"));
+}
+
+// The service always sends Records. An empty map has no iterator either, which says that the shard has ended:
+// taken at its word, it would end a live shard and lose what is left in it.
+TEST(GetRecordsReply, RefusesAReplyWithoutRecords) {
+  EXPECT_THAT(problem_of("\xa0"), HasSubstr("has no Records"));
+  EXPECT_THAT(problem_of("\xbf\xff"), HasSubstr("has no Records"));
+  EXPECT_THAT(problem_of(testing::from_hex("a1675265636f726473f6")), HasSubstr("has no Records")) << "null";
+  EXPECT_THAT(problem_of(testing::from_hex("a1714e65787453686172644974657261746f726141")), HasSubstr("has no Records"))
+      << "an iterator alone";
+  EXPECT_EQ(problem_of(testing::from_hex("a1675265636f72647380")), "none") << "an empty list is one";
 }
 
 std::string described(const Result<api::GetRecordsReply>& reply) {

@@ -1,170 +1,18 @@
-#include "weir/kinesis/source.hpp"
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <boost/describe.hpp>
-#include <map>
 
-#include "tests/support/virtual_time.hpp"
-#include "weir/emulator/kinesis.hpp"
+#include "tests/kinesis/source_fixture.hpp"
 
-namespace weir::kinesis {
+namespace weir::kinesis::testing {
 namespace {
 
-using emulator::Fault;
-using emulator::Operation;
-using std::chrono::hours;
-using std::chrono::milliseconds;
-using std::chrono::seconds;
-using stream::ShardState;
 using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
-using ::testing::UnorderedElementsAre;
-using Texts = std::vector<std::string>;
-
-// Keeps what a source hands out, and plays the store: positions move when a batch is accepted.
-class Keeping final : public stream::Sink {
- public:
-  explicit Keeping(stream::Positions& stored) : stored_(stored) {}
-
-  Task<void> discovered(std::vector<std::pair<stream::ShardId, stream::ShardPosition>> shards) override {
-    for (auto& [id, position] : shards) {
-      stored_.shards.try_emplace(id, position);
-    }
-    co_return Result<void>();
-  }
-  Task<void> accept(stream::Batch batch) override {
-    if (!stored_.shards.contains(batch.shard)) {
-      ADD_FAILURE() << batch.shard << " was read before it was stored as seen";
-    }
-    auto& position = stored_.shards[batch.shard];
-    for (const auto& parent : position.parents) {
-      if (stored_.shards.contains(parent) && !stored_.shards[parent].ended) {
-        ADD_FAILURE() << batch.shard << " was read before the end of " << parent << " was committed";
-      }
-    }
-    for (const auto& record : batch.records) {
-      texts.emplace_back(record.data);
-      by_shard[batch.shard].emplace_back(record.data);
-      position.after = stream::SequenceNumber(record.sequence_number);
-      position.arrival = record.arrival;
-    }
-    position.read_up_to = batch.read_up_to;
-    if (batch.end) {
-      pending_end_ = batch.shard;
-      for (const auto& child : *batch.end) {
-        stream::ShardPosition born;
-        born.parents = child.parents;
-        stored_.shards.try_emplace(child.id, born);
-      }
-    }
-    co_return Result<void>();
-  }
-  Task<void> settled(const stream::ShardId& shard) override {
-    if (pending_end_ == shard) {
-      stored_.shards[shard].ended = true;
-    }
-    co_return Result<void>();
-  }
-  Task<void> gap(stream::Gap gap) override {
-    gaps.push_back(gap);
-    if (halt_on_gap) {
-      co_return refused("Gap", gap.reason);
-    }
-    co_return Result<void>();
-  }
-  void report(const stream::ShardStatus& status) override {
-    states[status.shard].push_back(status.state);
-    reasons.push_back(status.reason);
-    if (status.read_up_to != Timestamp()) {
-      stored_.shards[status.shard].read_up_to = status.read_up_to;
-    }
-  }
-  bool saw(const stream::ShardId& shard, ShardState state) const {
-    const auto found = states.find(shard);
-    return found != states.end() && std::find(found->second.begin(), found->second.end(), state) != found->second.end();
-  }
-
-  Texts texts;
-  std::map<std::string, Texts> by_shard;
-  std::vector<stream::Gap> gaps;
-  std::map<std::string, std::vector<ShardState>> states;
-  Texts reasons;
-  bool halt_on_gap = true;
-
- private:
-  stream::Positions& stored_;
-  std::string pending_end_;
-};
-
-// A stream "s" in an endpoint in this process, virtual time, and what is stored between runs of a reader.
-class SourceTest : public ::testing::Test {
- protected:
-  void SetUp() override {
-    config.client = &kinesis;
-    config.stream_name = "s";
-    config.starting_position = StartingPosition::trim_horizon;
-    config.clock = &time;
-    config.seed = 1;
-  }
-
-  // Begins reading as a host does: identity and start are resolved once, and stored.
-  void start() {
-    auto made = StreamSource::make(config);
-    ASSERT_TRUE(made) << to_string(made.error());
-    source = *std::move(made);
-    if (!stored.stream) {
-      stored.stream = *time.run(source->identify({}));
-      stored.start = *time.run(source->resolve_start({}));
-    }
-    positions_read = stored;
-    stop = std::stop_source();
-    outcome.reset();
-    time.start(source->read(stream::Share(), positions_read, sink, stop.get_token()), outcome);
-  }
-  void read_until(std::size_t count) {
-    time.run_while([&] { return sink.texts.size() < count && !outcome; });
-  }
-  void read_until(const stream::ShardId& shard, ShardState state) {
-    time.run_while([&] { return !sink.saw(shard, state) && !outcome; });
-  }
-  Result<void> finish() {
-    stop.request_stop();
-    time.run_while([&] { return !outcome; });
-    return *outcome;
-  }
-  Result<void> wait_for_failure() {
-    time.run_while([&] { return !outcome; });
-    return *outcome;
-  }
-  void add(Fault fault) { kinesis.faults().add(std::move(fault)); }
-
-  weir::testing::VirtualTime time;
-  emulator::Kinesis kinesis{time};
-  ReaderConfig config;
-  stream::Positions stored;
-  stream::Positions positions_read;
-  Keeping sink{stored};
-  std::unique_ptr<StreamSource> source;
-  std::stop_source stop;
-  std::optional<Result<void>> outcome;
-
-  static constexpr auto shard0 = "shardId-000000000000";
-  static constexpr auto shard1 = "shardId-000000000001";
-  static constexpr auto shard2 = "shardId-000000000002";
-};
-
-Fault fault(Fault::Kind kind, Operation call, std::optional<std::uint64_t> times = {}) {
-  Fault made;
-  made.kind = kind;
-  made.calls = {call};
-  made.times = times;
-  return made;
-}
 
 TEST_F(SourceTest, ReadsEveryRecordOfEveryShardInOrder) {
   ASSERT_TRUE(kinesis.create("s", 4));
@@ -666,4 +514,4 @@ TEST_F(SourceTest, KeepsAnUnescapedTextWhileItsHandlerWaits) {
 }
 
 }  // namespace
-}  // namespace weir::kinesis
+}  // namespace weir::kinesis::testing

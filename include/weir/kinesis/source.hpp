@@ -61,7 +61,8 @@ class Source final : public StreamSource {
 
   /// Hands each record to `handler`, in order within its shard, from the configured start until asked to
   /// stop. Keeps no positions: a second call starts over. A record that does not decode goes to
-  /// `on_decode_error` and is skipped. Fails with the handler's error.
+  /// `on_decode_error` and is skipped. Fails with the handler's error. What the handler, the decoder or
+  /// `on_decode_error` throws ends the reading too, and is thrown on once nothing runs any more.
   Task<void> each(std::function<Task<void>(const stream::Record<T>&)> handler, std::stop_token stop) {
     detail::RawHandler raw = [this, handler = std::move(handler)](const stream::EventId& id,
                                                                   const stream::RawRecord& record,
