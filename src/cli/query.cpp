@@ -90,6 +90,8 @@ class QueryState final : public Command {
             "weir query flights.yaml --top 10 --by flights --json"};
   }
 
+  Service service() const override { return Service::passed_over; }
+
   void declare(CLI::App& app) override {
     app.add_option("FILE", file_, "the pipeline file")->required();
     app.add_option("KEY", keys_, "keys, as they are printed")->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
