@@ -56,8 +56,9 @@ class DeadList final : public Command {
       return cell == nullptr ? std::string() : printable(cell->value);
     };
     const auto bytes = text("bytes");
-    const auto why = fmt::format("{}  {}{}  {}", text("arrival"), text("code"),
-                                 bytes.empty() ? "" : fmt::format("  {} bytes", with_commas(bytes)), text("reason"));
+    const auto why = fmt::format(
+        "{}  {}{}  {}", text("arrival"), text("code"),
+        bytes.empty() ? "" : fmt::format("  {} byte{}", with_commas(bytes), bytes == "1" ? "" : "s"), text("reason"));
     return console.print(
         fmt::format("{}\n  {}\n", console.paint_out(Ink::bold, text("event_id")), wrap(why, console.columns() - 1, 2)));
   }

@@ -96,6 +96,26 @@ TEST_F(PutTest, StopsOnASignalBeforeItHasBegun) {
   }
 }
 
+// What is under way is waited for; who does not want to wait says so again.
+TEST_F(PutTest, EndsAtOnceOnASecondSignal) {
+  emulator::Fault fault;
+  fault.kind = emulator::Fault::Kind::slow;
+  fault.calls = {emulator::Operation::put_records};
+  fault.delay = std::chrono::minutes(2);
+  kinesis.faults().add(fault);
+  Child put(weir({"put", "s"}));
+  put.write("a\n");
+  wait_until([&] { return kinesis.calls(emulator::Operation::put_records) > 0; });
+  int sent = 0;
+  wait_until([&] {
+    put.signal(SIGINT);
+    return ++sent == 50;  // some meet one that is not taken yet
+  });
+  const auto end = put.finish();
+  EXPECT_EQ(end.status, 128 + SIGINT);
+  EXPECT_EQ(end.err, "stopped at once; what is not stored yet is left out\n");
+}
+
 // The number of a closed stream goes to the next thing opened, which is then waited for as if it were input.
 TEST_F(PutTest, AClosedInputIsAnErrorAndNoWait) {
   const auto closed = run_shell("exec timeout 20 \"$0\" put s - <&-");

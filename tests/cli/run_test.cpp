@@ -94,6 +94,11 @@ TEST_F(RunTest, FindsCompoundKeys) {
   };
   EXPECT_EQ(ask("key: [w, v]\n", {R"(["a","b"])", R"(["[x]",7])"}).out,
             "{\"key\":[\"a\",\"b\"],\"count\":1}\n{\"key\":[\"[x]\",7],\"count\":1}\n");
+  for (const auto* shape : {"[]", "a", R"(["a"])"}) {
+    const auto wrong = ask("key: [w, v]\n", {shape});
+    EXPECT_EQ(wrong.status, 2);
+    EXPECT_THAT(wrong.err, HasSubstr(fmt::format("KEY: found '{}'; pipeline words is keyed by w and v: ", shape)));
+  }
   EXPECT_EQ(ask("keys: [w, [w, v]]\n", {R"(["a","b"])", "[x]"}).out,
             "{\"key\":[\"a\",\"b\"],\"by\":[\"w\",\"v\"],\"count\":1}\n{\"key\":\"[x]\",\"by\":\"w\",\"count\":1}\n");
   const auto absent = ask("key: w\n", {"[]", "[x]", ""});
