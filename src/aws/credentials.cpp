@@ -132,9 +132,8 @@ Error none_found(const Environment& environment, const std::string& profile, boo
   if (!files) {
     return std::move(files).error();
   }
-  const bool exists = files->in_config(profile) != nullptr || files->in_credentials(profile) != nullptr;
-  if (!exists && (named || profile != "default")) {
-    return refused("NoSuchProfile", fmt::format("there is no profile \"{}\" in {}", profile, files->places()));
+  if (!files->has(profile) && (named || profile != "default")) {
+    return files->no_such(profile);
   }
   if (named) {
     return refused("NoCredentials", fmt::format("profile \"{}\" in {} holds no keys", profile, files->places()));

@@ -202,6 +202,14 @@ std::string ProfileFiles::places() const {
   return fmt::format("{} and {}", credentials_file, config_file);
 }
 
+bool ProfileFiles::has(const std::string& profile) const {
+  return in_config(profile) != nullptr || in_credentials(profile) != nullptr;
+}
+
+Error ProfileFiles::no_such(const std::string& profile) const {
+  return refused("NoSuchProfile", fmt::format("there is no profile \"{}\" in {}", profile, places()));
+}
+
 std::string profile_name(const Environment& environment, const std::string& chosen) {
   if (!chosen.empty()) {
     return chosen;

@@ -41,6 +41,8 @@ struct ProfileFiles {
   /// A setting of the `[services ...]` section that the profile refers to.
   std::string service_setting(const std::string& profile, std::string_view key) const;
   std::string places() const;  ///< "<credentials file> and <config file>"
+  bool has(const std::string& profile) const;
+  Error no_such(const std::string& profile) const;
 };
 
 /// The profile in force: the caller's, else `AWS_PROFILE`, else `AWS_DEFAULT_PROFILE`, else `default`.

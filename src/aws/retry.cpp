@@ -13,8 +13,8 @@ bool is_timeout(const Error& error) {
 
 // Whether the service cannot have acted on the request: it never arrived, or was turned away.
 bool had_no_effect(const Error& error) {
-  constexpr std::array<std::string_view, 4> before_sending = {"ConnectionRefused", "HostNotFound", "TlsHandshake",
-                                                              "Overloaded"};
+  constexpr std::array<std::string_view, 5> before_sending = {"ConnectionRefused", "ProxyUnreachable", "HostNotFound",
+                                                              "TlsHandshake", "Overloaded"};
   return error.throttled || std::find(before_sending.begin(), before_sending.end(), error.code) != before_sending.end();
 }
 

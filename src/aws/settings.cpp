@@ -41,14 +41,6 @@ const Partition& partition_of(std::string_view region) {
                        [region](const Partition& partition) { return region.starts_with(partition.region_prefix); });
 }
 
-// It becomes part of a host name.
-bool is_region(std::string_view text) {
-  constexpr std::size_t label_bytes_max = 63;  // RFC 1035
-  return !text.empty() && text.size() <= label_bytes_max && text.front() != '-' && text.back() != '-' &&
-         std::all_of(text.begin(), text.end(),
-                     [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-'; });
-}
-
 std::string_view authority_of(std::string_view endpoint) {
   const auto scheme = endpoint.find("://");
   if (scheme == std::string_view::npos) {
@@ -87,7 +79,7 @@ std::optional<std::string_view> host_of(std::string_view authority) {
 
 // `source` says where it was set.
 Result<std::string> checked_endpoint(std::string endpoint, std::string_view source) {
-  while (endpoint.ends_with('/')) {
+  while (endpoint.ends_with('/') && !endpoint.ends_with("://")) {
     endpoint.pop_back();
   }
   // A user name and password are never repeated.
@@ -185,6 +177,9 @@ struct Lookup {
     if (local) {
       return std::string(local_region);
     }
+    if (profile != "default" && !files.has(profile)) {
+      return files.no_such(profile);
+    }
     return refused("NoRegion", fmt::format("no AWS region: pass --region, set AWS_REGION, or put region into profile "
                                            "\"{}\" of {}",
                                            profile, files.places()));
@@ -205,6 +200,16 @@ Result<std::shared_ptr<CredentialsProvider>> credentials_for(const SettingsOptio
 }
 
 }  // namespace
+
+// It becomes part of a host name.
+bool is_region(std::string_view text) {
+  constexpr std::size_t label_bytes_max = 63;  // RFC 1035
+  return !text.empty() && text.size() <= label_bytes_max && text.front() != '-' && text.back() != '-' &&
+         std::all_of(text.begin(), text.end(),
+                     [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-'; });
+}
+
+bool is_endpoint(std::string_view text) { return checked_endpoint(std::string(text), "").ok(); }
 
 std::string kinesis_endpoint(std::string_view region, bool fips, bool dual_stack) {
   const auto& partition = partition_of(region);
@@ -232,6 +237,9 @@ bool is_loopback(std::string_view endpoint) {
 Result<Settings> resolve_settings(const SettingsOptions& options) {
   const auto profile = profile_name(options.environment, options.profile);
   WEIR_TRY(const auto files, ProfileFiles::read(options.environment));
+  if (!options.profile.empty() && !files.has(profile)) {
+    return files.no_such(profile);
+  }
   const Lookup lookup{options.environment, files, profile};
 
   Settings settings;

@@ -15,9 +15,13 @@ namespace {
 
 constexpr std::string_view common_group = "Common options";
 constexpr std::size_t columns = 79;
+// CLI11 takes an argument "[a,b]" of a list for two, "a" and "b". No argument of a process holds this byte,
+// so one that ends in it is taken as it is.
+constexpr char guard = '\0';
 
-void declare_service(CLI::App& app, CommonOptions& common) {
-  const std::string group(common_group);
+// `hidden`: taken, and left out of the help.
+void declare_service(CLI::App& app, CommonOptions& common, bool hidden) {
+  const std::string group(hidden ? "" : common_group);
   app.add_option("--endpoint", common.endpoint, "where to send requests (AWS_ENDPOINT_URL_KINESIS, AWS_ENDPOINT_URL)")
       ->type_name("URL")
       ->group(group);
@@ -39,6 +43,22 @@ void declare_common(CLI::App& app, CommonOptions& common) {
       ->group(group);
 }
 
+std::string unguarded(std::string text) {
+  if (text.ends_with(guard)) {
+    text.pop_back();
+  }
+  return text;
+}
+
+bool takes_value(const CLI::Option& option) { return option.get_items_expected_max() > 0; }
+
+// `--endpoint "$UNSET"` must not mean the endpoint of AWS.
+void refuse_empty(CLI::Option& option) {
+  option.check([](const std::string& text) {
+    return text.empty() ? std::string("found '', expected a value; is a variable unset?") : std::string();
+  });
+}
+
 void prepare(CLI::App& app, Command& command, CommonOptions& common) {
   app.set_help_flag();
   // Said in our words, after parsing.
@@ -46,10 +66,52 @@ void prepare(CLI::App& app, Command& command, CommonOptions& common) {
   // A list is declared with a policy of its own; for the rest the last one counts, as in other commands.
   app.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
   command.declare(app);
-  if (command.calls_service()) {
-    declare_service(app, common);
+  if (command.service() != Service::none) {
+    declare_service(app, common, command.service() == Service::passed_over);
   }
   declare_common(app, common);
+  for (auto* option : app.get_options()) {
+    option->transform(unguarded);
+    // A list's items are the user's data, which may be empty.
+    if (takes_value(*option) && !option->get_allow_extra_args()) {
+      refuse_empty(*option);
+    }
+  }
+}
+
+// What CLI11 would take another argument for, or convert: "--state=" and "--json=5".
+Result<void> check_joined(const CLI::App& app, std::string_view argument) {
+  const auto equals = argument.find('=');
+  if (!argument.starts_with("--") || equals == std::string_view::npos) {
+    return {};
+  }
+  const std::string name(argument.substr(0, equals));
+  const auto value = argument.substr(equals + 1);
+  const auto* option = app.get_option_no_throw(name);
+  if (option != nullptr && !takes_value(*option)) {
+    return misuse(fmt::format("{} takes no value, found '{}'", name, printable(value)));
+  }
+  if (option != nullptr && value.empty()) {
+    return misuse(fmt::format("{}: found '', expected a value; is a variable unset?", name));
+  }
+  return {};
+}
+
+Result<std::vector<std::string>> for_cli11(const CLI::App& app, const std::vector<std::string>& arguments) {
+  std::vector<std::string> made;
+  bool options_end = false;
+  for (const auto& argument : arguments) {
+    options_end = options_end || argument == "--";
+    if (!options_end) {
+      WEIR_CHECK(check_joined(app, argument));
+    }
+    made.push_back(argument);
+    if (argument.ends_with(']')) {
+      made.back() += guard;
+    }
+  }
+  std::reverse(made.begin(), made.end());  // as CLI11 wants them
+  return made;
 }
 
 std::vector<std::string> option_names(const CLI::App& app) {
@@ -64,6 +126,7 @@ std::vector<std::string> option_names(const CLI::App& app) {
 
 std::optional<Error> extra_argument(const CLI::App& app) {
   auto extras = app.remaining();
+  std::transform(extras.begin(), extras.end(), extras.begin(), unguarded);
   std::erase(extras, "--");  // CLI11 keeps the mark itself
   if (extras.empty()) {
     return {};
@@ -120,7 +183,7 @@ void append_paragraphs(std::string& out, std::string text) {
 void append_options(std::string& out, const CLI::App& app, bool common) {
   constexpr std::size_t indent = 26;
   for (const auto* option : app.get_options()) {
-    if ((option->get_group() == common_group) != common) {
+    if (option->get_group().empty() || (option->get_group() == common_group) != common) {
       continue;
     }
     auto left = "  " + left_side(*option);
@@ -137,9 +200,9 @@ void append_options(std::string& out, const CLI::App& app, bool common) {
 Result<void> parse_arguments(Command& command, const std::vector<std::string>& arguments, CommonOptions& common) {
   CLI::App app;
   prepare(app, command, common);
-  std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());  // as CLI11 wants them
+  WEIR_TRY(auto given, for_cli11(app, arguments));
   try {
-    app.parse(std::move(reversed));
+    app.parse(std::move(given));
   } catch (const CLI::ParseError& error) {
     // A misspelt option explains more than what it seems to lack.
     if (auto extra = extra_argument(app)) {

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <exception>
 #include <new>
+#include <optional>
 
 #include "cli/arguments.hpp"
 #include "cli/log.hpp"
@@ -46,6 +47,20 @@ Error unknown_command(const Commands& commands, const std::vector<std::string>& 
   return misuse(fmt::format("there is no command '{}'{}", printable(arguments[0]), did_you_mean(arguments[0], names)));
 }
 
+// `weir dead --help`: the command of two words that help is wanted of.
+std::optional<std::string> name_in_question(const Commands& commands, const std::vector<std::string>& arguments) {
+  if (arguments.size() < 2 || (arguments[1] != "--help" && arguments[1] != "-h")) {
+    return {};
+  }
+  for (const auto& name : names_of(commands)) {
+    const auto blank = name.find(' ');
+    if (blank != std::string::npos && name.substr(0, blank) == arguments[0]) {
+      return name;
+    }
+  }
+  return {};
+}
+
 bool asks_for_help(const std::vector<std::string>& arguments) {
   for (const auto& argument : arguments) {
     if (argument == "--") {
@@ -83,6 +98,9 @@ Result<Choice> choose(std::vector<std::string> arguments) {
         fmt::format("found '{}' where a command was expected; options follow the command", printable(arguments[0])));
   }
   auto commands = all_commands();
+  if (auto full = name_in_question(commands, arguments)) {
+    arguments = {full->substr(0, full->find(' ')), full->substr(full->find(' ') + 1), "--help"};
+  }
   for (auto& command : commands) {
     const auto taken = words_that_name(command->words().name, arguments);
     if (taken > 0) {
@@ -94,13 +112,18 @@ Result<Choice> choose(std::vector<std::string> arguments) {
   return unknown_command(commands, arguments);
 }
 
-// What a service said is looked up by its name and the request's.
+// What a service said is looked up by its name and the request's. They stand behind its sentence, before
+// what further lines add.
 std::string sentence_of(const Error& error) {
   if (error.http_status == 0) {
     return error.message;
   }
-  return fmt::format("{} ({}, HTTP {}{}{})", error.message, error.code, error.http_status,
-                     error.request_id.empty() ? "" : ", request ", error.request_id);
+  const auto status = fmt::format("HTTP {}", error.http_status);
+  // A reply that names no error is called by its status.
+  const bool named = error.code != fmt::format("HTTP{}", error.http_status);
+  const auto end = std::min(error.message.find('\n'), error.message.size());
+  return fmt::format("{} ({}{}{}{}{}){}", error.message.substr(0, end), named ? error.code : "", named ? ", " : "",
+                     status, error.request_id.empty() ? "" : ", request ", error.request_id, error.message.substr(end));
 }
 
 Exit finish(Result<void> outcome, Console& console, const std::string& name) {
@@ -120,7 +143,7 @@ Exit finish(Result<void> outcome, Console& console, const std::string& name) {
   if (error.code == "Told") {
     return Exit::failed;
   }
-  console.say(console.paint_err(Ink::red, lead) + sentence_of(error));
+  console.say(console.paint_err(Ink::red, lead) + printable_lines(sentence_of(error)));
   if (error.code != "Misuse") {
     return Exit::failed;
   }
@@ -154,6 +177,9 @@ Exit run_or_throw(const std::vector<std::string>& arguments, Console& console) {
     return Exit::misuse;
   }
   if (arguments[0] == "--version" || arguments[0] == "-V") {
+    if (arguments.size() > 1) {
+      return finish(misuse(fmt::format("there is one argument too many: '{}'", printable(arguments[1]))), console, "");
+    }
     return finish(console.print("weir " WEIR_VERSION "\n"), console, "");
   }
   auto choice = choose(arguments);

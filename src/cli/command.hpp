@@ -28,6 +28,13 @@ inline Error as_misuse(Error error) {
 /// Failed, and the user has been told already.
 inline Error told() { return refused("Told", ""); }
 
+/// What --endpoint, --region and --profile are to a command.
+enum class Service {
+  none,         ///< options it does not have
+  called,       ///< it sends requests
+  passed_over,  ///< it sends none, and takes them: people paste the flags of `weir run`
+};
+
 /// What every command takes.
 struct CommonOptions {
   std::string endpoint;
@@ -57,8 +64,7 @@ class Command {
 
   virtual ~Command() = default;
   virtual Words words() const = 0;
-  /// Whether it sends requests, so that --endpoint, --region and --profile mean something.
-  virtual bool calls_service() const { return true; }
+  virtual Service service() const { return Service::called; }
   /// Declares the arguments, which parsing stores in this object.
   virtual void declare(CLI::App& app) = 0;
   /// Blocks until done. The error's code decides the exit status.

@@ -2,8 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <atomic>
+
 #include "weir/aws/kinesis_client.hpp"
 #include "weir/base/clock.hpp"
+#include "weir/http/client.hpp"
 
 namespace weir::cli {
 namespace {
@@ -19,12 +22,38 @@ bool any_set(const aws::Environment& environment, std::initializer_list<const ch
 
 bool is_true(const std::string& text) { return text == "true" || text == "True" || text == "TRUE"; }
 
+// Says at once that nobody answers, which the client tries to mend for seconds. Until the first answer, once.
+class FirstContact {
+ public:
+  FirstContact(http::Client::Options options, Console& console, std::string endpoint)
+      : client_(std::move(options)), console_(console), endpoint_(std::move(endpoint)) {}
+
+  Task<http::Reply> send(const http::Request& request, std::stop_token stop) {
+    auto reply = co_await client_.send(request, std::move(stop));
+    const bool failed = !reply && reply.error().next == Next::retry;
+    if (!settled_.exchange(true) && failed) {
+      console_.note(fmt::format("cannot reach {}; trying again", endpoint_));
+    }
+    co_return reply;
+  }
+
+ private:
+  http::Client client_;
+  Console& console_;
+  const std::string endpoint_;
+  std::atomic<bool> settled_{false};
+};
+
 // Errors of the transport name host and port; what to check depends on whose endpoint it is.
 Error explain(Error error, const Connection& connection, const std::string& stream) {
   const auto& endpoint = connection.settings.endpoint;
   if (error.code == "ResourceNotFoundException") {
     error.message = fmt::format("there is no stream '{}' at {} (region {}); check the name, --region and --endpoint",
                                 stream, endpoint, connection.settings.region);
+  } else if (error.code == fmt::format("HTTP{}", error.http_status) || error.next == Next::corrupt) {
+    error.message += fmt::format("; what answers at {} may be no Kinesis: check --endpoint", endpoint);
+  } else if (error.code == "ProxyUnreachable") {
+    return error;
   } else if (error.http_status == 0 && error.next == Next::retry) {
     error.message += connection.is_local ? std::string("; `weir local` starts a local one")
                                          : fmt::format("; check --endpoint ({}), --region and the network", endpoint);
@@ -58,12 +87,22 @@ Result<aws::Settings> settle(const CommonOptions& common, const FileSettings& fi
 
 Result<Connection> connect(const Context& context, const FileSettings& file) {
   Connection connection;
-  WEIR_TRY(connection.settings, settle(context.common, file, aws::process_environment()));
+  auto settings = settle(context.common, file, aws::process_environment());
+  if (!settings && (settings.error().code == "BadEndpoint" || settings.error().code == "BadRegion")) {
+    return as_misuse(std::move(settings).error());
+  }
+  WEIR_TRY(connection.settings, std::move(settings));
   connection.is_local = aws::is_loopback(connection.settings.endpoint);
   aws::KinesisClient::Options options;
   options.http.user_agent = "weir/" WEIR_VERSION;
+  options.http.ca_bundle = connection.settings.ca_bundle;
   options.log = context.log;
-  connection.kinesis = aws::KinesisClient::connect(connection.settings, system_clock(), std::move(options));
+  auto contact = std::make_shared<FirstContact>(options.http, context.console, connection.settings.endpoint);
+  aws::Transport transport = [contact = std::move(contact)](const http::Request& request, std::stop_token stop) {
+    return contact->send(request, std::move(stop));
+  };
+  connection.kinesis = std::make_unique<aws::KinesisClient>(connection.settings, std::move(transport), system_clock(),
+                                                            std::move(options));
   return connection;
 }
 

@@ -17,11 +17,14 @@ class DeadList final : public Command {
     return {"dead list", "list the records that a pipeline could not take", "FILE.yaml",
             "A record that can't be decoded or counted is kept with the state as a dead letter,\n"
             "whole, before reading goes on. Lists where each came from, when it arrived, and why\n"
-            "it failed; with --json one object to a line.\n\n"
+            "it failed; with --json one object to a line, and in it the record: as payload, or as\n"
+            "payload_base64 where it is no text.\n\n"
             "Asks the worker that runs on the state; without one, opens the state itself.",
             "weir dead list flights.yaml\n"
-            "weir dead list flights.yaml --json | wc -l"};
+            "weir dead list flights.yaml --json | jq -r .payload"};
   }
+
+  Service service() const override { return Service::passed_over; }
 
   void declare(CLI::App& app) override {
     app.add_option("FILE", file_, "the pipeline file")->required();
@@ -53,8 +56,9 @@ class DeadList final : public Command {
       return cell == nullptr ? std::string() : printable(cell->value);
     };
     const auto bytes = text("bytes");
-    const auto why = fmt::format("{}  {}{}  {}", text("arrival"), text("code"),
-                                 bytes.empty() ? "" : fmt::format("  {} bytes", with_commas(bytes)), text("reason"));
+    const auto why = fmt::format(
+        "{}  {}{}  {}", text("arrival"), text("code"),
+        bytes.empty() ? "" : fmt::format("  {} byte{}", with_commas(bytes), bytes == "1" ? "" : "s"), text("reason"));
     return console.print(
         fmt::format("{}\n  {}\n", console.paint_out(Ink::bold, text("event_id")), wrap(why, console.columns() - 1, 2)));
   }

@@ -28,19 +28,21 @@ class Local final : public Command {
             "[--port N] [--streams NAME:SHARDS,...] [--faults FILE]",
             "Serves Kinesis Data Streams on 127.0.0.1, from memory, to any client of the service\n"
             "in JSON or CBOR. Prints one line once it listens, runs until Ctrl-C, and forgets\n"
-            "everything when it ends. Requests must be signed; signatures are not checked.",
+            "everything when it ends. Requests must be signed; signatures are not checked.\n\n"
+            "With --faults it fails on purpose, as the file says: docs/faults.md has its grammar and\n"
+            "examples/faults.yaml one of each kind.",
             "weir local --streams flights:4\n"
             "weir local --port 0 --streams orders:2,payments --faults faults.yaml"};
   }
 
-  bool calls_service() const override { return false; }
+  Service service() const override { return Service::none; }
 
   void declare(CLI::App& app) override {
     auto* port = app.add_option("--port", port_, "where to listen; 0 picks a free one (default 4567)")->type_name("N");
     require_whole_number(*port, 0, 65535);
     app.add_option("--streams", streams_, "streams to make first, each with a number of shards (default 1)")
         ->type_name("NAME:SHARDS,...");
-    app.add_option("--faults", faults_, "scripted faults, in YAML: throttle, cut, slow, expired-iterator ...")
+    app.add_option("--faults", faults_, "scripted faults, in YAML (docs/faults.md): throttle, cut, slow, trim ...")
         ->type_name("FILE");
     auto* threads = app.add_option("--threads", threads_, "threads that serve (default 1)")->type_name("N");
     require_whole_number(*threads, 1, 64);
@@ -64,7 +66,11 @@ class Local final : public Command {
     emulator::Server::Options options;
     options.port = port_;
     options.threads = threads_;
-    WEIR_TRY(const auto server, emulator::Server::start(kinesis, options));
+    auto started = emulator::Server::start(kinesis, options);
+    if (!started && started.error().code == "address_in_use") {
+      return refused("PortTaken", started.error().message + "; --port 0 picks a free one");
+    }
+    WEIR_TRY(const auto server, std::move(started));
     WEIR_CHECK(context.console.print(fmt::format("listening on {}\n", server->endpoint())));
     auto told_where = context.console.flush();
     if (!told_where && told_where.error().code != "BrokenPipe") {

@@ -9,6 +9,7 @@
 
 #include "cli/run_on.hpp"
 #include "cli/text.hpp"
+#include "weir/aws/settings.hpp"
 #include "weir/base/clock.hpp"
 #include "weir/pipeline/extract.hpp"
 
@@ -27,7 +28,10 @@ Result<void> hand_out(std::string_view lines, const Answers::EachLine& each) {
 }  // namespace
 
 Result<pipelines::FileDefinition> load_pipeline(const std::string& path, const std::string& state) {
-  auto file = pipelines::load_file(path);
+  pipelines::FileChecks checks;
+  checks.region = aws::is_region;
+  checks.endpoint = aws::is_endpoint;
+  auto file = pipelines::load_file(path, checks);
   if (!file) {
     return as_misuse(std::move(file).error());
   }
@@ -37,7 +41,7 @@ Result<pipelines::FileDefinition> load_pipeline(const std::string& path, const s
   return file;
 }
 
-Result<void> while_in_use(const std::function<Result<void>()>& attempt) {
+Result<void> while_in_use(const std::function<Result<void>()>& attempt, std::stop_token stop) {
   constexpr std::chrono::milliseconds pause{20};
   constexpr std::chrono::milliseconds patience{2000};
   boost::asio::io_context loop{1};
@@ -47,7 +51,7 @@ Result<void> while_in_use(const std::function<Result<void>()>& attempt) {
     if (outcome || outcome.error().code != "StateInUse" || system_clock().elapsed() - started > patience) {
       return outcome;
     }
-    WEIR_CHECK(run_on(loop, system_clock().sleep(pause, std::stop_token())));
+    WEIR_CHECK(run_on(loop, system_clock().sleep(pause, stop)));
   }
 }
 
@@ -98,9 +102,10 @@ Result<void> Answers::ask_worker_or_open(const std::string& directory, const wor
 Result<void> Answers::open() {
   const auto& pipeline = *file_.pipeline;
   const auto directory = worker::state_directory(file_.state, pipeline);
-  // Opening makes a directory where there is none; a question must not.
+  // Opening makes a directory where there is none, and a database in an empty one; a question must not.
   std::error_code code;
-  if (!std::filesystem::exists(directory, code)) {
+  if (!std::filesystem::exists(directory, code) ||
+      (std::filesystem::is_directory(directory, code) && std::filesystem::is_empty(directory, code))) {
     return refused("NoState",
                    fmt::format("there is no state of pipeline {} in {}; run it first, or name the state with --state",
                                pipeline.name(), printable(directory)));

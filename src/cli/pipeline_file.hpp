@@ -3,6 +3,7 @@
 #include <boost/asio/io_context.hpp>
 #include <functional>
 #include <memory>
+#include <stop_token>
 #include <string>
 #include <string_view>
 
@@ -18,8 +19,8 @@ namespace weir::cli {
 Result<pipelines::FileDefinition> load_pipeline(const std::string& path, const std::string& state);
 
 /// Tries again for a moment while another process has the state: a question opens it for milliseconds, and
-/// a worker that starts or drains holds it while nobody answers. Blocks.
-Result<void> while_in_use(const std::function<Result<void>()>& attempt);
+/// a worker that starts or drains holds it while nobody answers. Blocks; fails with `stopped` on request.
+Result<void> while_in_use(const std::function<Result<void>()>& attempt, std::stop_token stop = {});
 
 /// Where the file says its stream is.
 FileSettings settings_of(const pipelines::FileSource& source);

@@ -6,18 +6,18 @@
 
 #include <CLI/App.hpp>
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/signal_set.hpp>
 #include <cerrno>
 #include <chrono>
-#include <csignal>
 #include <optional>
 
 #include "cli/command.hpp"
 #include "cli/connect.hpp"
+#include "cli/interrupt.hpp"
 #include "cli/progress_bar.hpp"
 #include "cli/putter.hpp"
 #include "cli/run_on.hpp"
 #include "cli/text.hpp"
+#include "weir/stream/stream_name.hpp"
 #include "weir/wire/json_writer.hpp"
 
 namespace weir::cli {
@@ -90,6 +90,10 @@ class Put final : public Command {
   }
 
   Result<void> run(Context& context) override {
+    if (!stream::is_stream_name(stream_)) {
+      return misuse(fmt::format("STREAM: found '{}', expected a stream's name: {}", printable(stream_),
+                                stream::stream_name_rule));
+    }
     WEIR_TRY(const auto input, Input::open(file_));
     std::optional<KeyFinder> key;
     if (!key_.empty()) {
@@ -99,10 +103,15 @@ class Put final : public Command {
       }
       key.emplace(*std::move(made));
     }
+    const Interrupt interrupt(context.console);
+    const auto stop = interrupt.token();
     WEIR_TRY(const auto connection, connect(context));
     boost::asio::io_context loop{1};
-    std::stop_source stop;
-    WEIR_TRY(const auto summary, run_on(loop, find_stream(connection, stream_, stop.get_token())));
+    auto found = run_on(loop, find_stream(connection, stream_, stop));
+    if (!found && found.error().is_stopped()) {
+      return refused("Interrupted", "stopped before anything was put");
+    }
+    WEIR_TRY(const auto summary, std::move(found));
 
     LineReader lines(input.descriptor());
     RecordFeed::Options feed_options;
@@ -112,20 +121,12 @@ class Put final : public Command {
     RecordFeed feed(lines, std::move(key), Random::from_machine(), feed_options);
     Putter putter(*connection.kinesis, system_clock(), feed, lines, stream_, Random::from_machine());
 
-    boost::asio::signal_set signals(loop, SIGINT, SIGTERM);
-    signals.async_wait([&](const boost::system::error_code& code, int /*number*/) {
-      if (!code) {
-        stop.request_stop();
-        boost::system::error_code ignored;
-        signals.clear(ignored);  // the next one ends the program at once
-      }
-    });
     const auto started = system_clock().elapsed();
     ProgressBar bar(context.console, input.size());
     const auto seconds = [started] {
       return std::chrono::duration<double>(system_clock().elapsed() - started).count();
     };
-    auto outcome = run_on(loop, put_and_show(putter, lines, bar, seconds, stop.get_token()));
+    auto outcome = run_on(loop, put_and_show(putter, lines, bar, seconds, stop));
     context.console.erase_progress();
     return report(context, putter, seconds(), std::move(outcome));
   }

@@ -50,25 +50,30 @@ Task<PutOutcome> put_entries(api::KinesisApi& api, Clock& clock, api::PutRecords
   std::uint32_t fruitless = 0;
   while (!request.records.empty()) {
     auto reply = co_await api.put_records(request, std::stop_token());
+    Error refusal;
     if (!reply) {
-      outcome.error = reply.error();
-      break;
-    }
-    if (reply->results.size() != request.records.size()) {
+      refusal = reply.error();
+      if (refusal.next != Next::retry || !refusal.throttled) {
+        outcome.error = std::move(refusal);
+        break;
+      }
+      ++fruitless;
+    } else if (reply->results.size() != request.records.size()) {
       outcome.error = corrupt("BadReply", fmt::format("PutRecords answered for {} records, {} were sent",
                                                       reply->results.size(), request.records.size()));
       break;
+    } else {
+      const auto before = outcome.records;
+      keep_failed(request, *reply, round, outcome);
+      if (request.records.empty()) {
+        break;
+      }
+      refusal = Error(Next::retry, round.code, round.message);
+      fruitless = outcome.records > before ? 0 : fruitless + 1;
     }
-    const auto before = outcome.records;
-    keep_failed(request, *reply, round, outcome);
-    if (request.records.empty()) {
-      break;
-    }
-    fruitless = outcome.records > before ? 0 : fruitless + 1;
     if (fruitless >= retry.fruitless_max) {
-      outcome.error =
-          Error(Next::retry, round.code,
-                fmt::format("the service stored none of them in {} attempts: {}", fruitless, round.message));
+      refusal.message = fmt::format("the service stored none of them in {} attempts: {}", fruitless, refusal.message);
+      outcome.error = std::move(refusal);
       break;
     }
     if (fruitless == 0) {

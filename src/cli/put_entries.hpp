@@ -13,7 +13,8 @@
 
 namespace weir::cli {
 
-/// How PutRecords is repeated for the entries that the service did not store.
+/// How PutRecords is repeated while the service asks for less: for the entries it did not store, and for a
+/// whole call that it throttled.
 struct PutRetry {
   Backoff::Options backoff{std::chrono::milliseconds(100), std::chrono::milliseconds(5000)};
   /// In a row, without one entry stored.
@@ -29,8 +30,9 @@ struct PutOutcome {
 };
 
 /// Puts every record of the request. Entries that the service could not store are sent again, after a wait,
-/// until all are; so their order is lost. A call that failed as a whole is the client's to repeat, not
-/// ours. `stop` ends the waiting, not a call. `request` keeps what is left.
+/// until all are; so their order is lost. So is a call that was throttled as a whole, which stored nothing. One
+/// that failed otherwise may have taken effect: repeating it is the client's decision. `stop` ends the waiting,
+/// not a call. `request` keeps what is left.
 Task<PutOutcome> put_entries(api::KinesisApi& api, Clock& clock, api::PutRecordsRequest& request, PutRetry retry,
                              std::uint64_t seed, std::stop_token stop);
 

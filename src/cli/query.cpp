@@ -90,6 +90,8 @@ class QueryState final : public Command {
             "weir query flights.yaml --top 10 --by flights --json"};
   }
 
+  Service service() const override { return Service::passed_over; }
+
   void declare(CLI::App& app) override {
     app.add_option("FILE", file_, "the pipeline file")->required();
     app.add_option("KEY", keys_, "keys, as they are printed")->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
@@ -150,10 +152,14 @@ class QueryState final : public Command {
       query.type = worker::Query::Type::keys;
       query.keys.push_back(key);
       bool found = false;
-      WEIR_CHECK(answers.ask(query, [&](std::string_view line) {
+      auto asked = answers.ask(query, [&](std::string_view line) {
         found = true;
         return print(line);
-      }));
+      });
+      if (!asked && asked.error().code == "BadKey") {
+        return misuse(fmt::format("KEY: found '{}'; {}", printable(key), asked.error().message));
+      }
+      WEIR_CHECK(std::move(asked));
       if (!found) {
         absent.push_back(key);
       }

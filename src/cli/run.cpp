@@ -10,6 +10,7 @@
 #include "cli/command.hpp"
 #include "cli/connect.hpp"
 #include "cli/dead_letter_copies.hpp"
+#include "cli/interrupt.hpp"
 #include "cli/pipeline_file.hpp"
 #include "cli/run_on.hpp"
 #include "cli/text.hpp"
@@ -66,8 +67,9 @@ class Run final : public Command {
     return {"run", "run a pipeline over its stream", "FILE.yaml [--until-caught-up]",
             "Reads the stream that FILE names, counts what the file says, and keeps totals and\n"
             "positions together in the state directory: stopped and started again at any moment,\n"
-            "it loses and repeats nothing. Runs until Ctrl-C, which finishes what was read; with\n"
-            "--until-caught-up until every shard has been at its newest record, or has ended.\n\n"
+            "it loses and repeats nothing. Runs until Ctrl-C, which finishes what was read; a\n"
+            "second one ends it at once. With --until-caught-up it runs until every shard has been\n"
+            "at its newest record, or has ended; stopped before that, it exits with 1.\n\n"
             "Records that can't be counted are kept as dead letters (weir dead list) and do not\n"
             "change the exit status; the last line counts them. weir query may ask meanwhile.",
             "weir run flights.yaml --until-caught-up\n"
@@ -93,9 +95,19 @@ class Run final : public Command {
 
   Result<void> run(Context& context) override {
     WEIR_TRY(const auto file, load_pipeline(file_, state_));
+    const Interrupt interrupt(context.console);
+    auto outcome = run_until(interrupt.token(), context, file);
+    if (!outcome && outcome.error().is_stopped()) {
+      return refused("Interrupted", "stopped before anything was read");
+    }
+    return outcome;
+  }
+
+ private:
+  Result<void> run_until(const std::stop_token& stop, Context& context, const pipelines::FileDefinition& file) const {
     WEIR_TRY(const auto connection, connect(context, settings_of(file.source)));
     std::optional<DeadLetterCopies> copies;
-    WEIR_CHECK(check_streams(file, connection, copies));
+    WEIR_CHECK(check_streams(file, connection, copies, stop));
     auto made = kinesis::StreamSource::make(reader_config(file.source, connection));
     if (!made) {
       return as_misuse(std::move(made).error());
@@ -107,7 +119,7 @@ class Run final : public Command {
     options.threads = threads_;
     options.on_gap = on_gap_ == "continue" ? process::OnGap::go_on : process::OnGap::halt;
     options.until_caught_up = until_caught_up_;
-    options.stop_on_signals = true;
+    options.stop = stop;
     options.log = context.log;
     const auto started = system_clock().elapsed();
     if (context.console.shows_progress()) {
@@ -117,15 +129,17 @@ class Run final : public Command {
       };
     }
     if (copies) {
-      options.copy_dead_letters = [&](std::span<const state::DeadLetter> letters, std::stop_token stop) {
-        return copies->copy(letters, std::move(stop));
+      options.copy_dead_letters = [&](std::span<const state::DeadLetter> letters, std::stop_token ended) {
+        return copies->copy(letters, std::move(ended));
       };
     }
     worker::Report report;
-    auto outcome = while_in_use([&]() -> Result<void> {
-      WEIR_TRY(report, worker::run(*source, file.pipeline, options));
-      return {};
-    });
+    auto outcome = while_in_use(
+        [&]() -> Result<void> {
+          WEIR_TRY(report, worker::run(*source, file.pipeline, options));
+          return {};
+        },
+        stop);
     context.console.erase_progress();
     if (!outcome && outcome.error().code == "Gap") {
       return refused("Gap", outcome.error().message + "; `--on-gap continue` goes on, and the totals may lack them");
@@ -133,13 +147,12 @@ class Run final : public Command {
     return outcome ? print(context, file, report) : outcome;
   }
 
- private:
   // Whatever is wrong with the streams is said before anything is opened.
   static Result<void> check_streams(const pipelines::FileDefinition& file, const Connection& connection,
-                                    std::optional<DeadLetterCopies>& copies) {
+                                    std::optional<DeadLetterCopies>& copies, const std::stop_token& stop) {
     boost::asio::io_context loop{1};
     const auto stream = stream_name_of(file.source.stream);
-    WEIR_CHECK(run_on(loop, find_stream(connection, stream, std::stop_token())));
+    WEIR_CHECK(run_on(loop, find_stream(connection, stream, stop)));
     if (file.dead_letter_stream.empty()) {
       return {};
     }
@@ -149,7 +162,7 @@ class Run final : public Command {
           "dead letters for ever",
           printable(stream)));
     }
-    WEIR_CHECK(run_on(loop, find_stream(connection, file.dead_letter_stream, std::stop_token())));
+    WEIR_CHECK(run_on(loop, find_stream(connection, file.dead_letter_stream, stop)));
     copies.emplace(*connection.kinesis, system_clock(), file.dead_letter_stream);
     return {};
   }
@@ -220,6 +233,9 @@ class Run final : public Command {
                                      bytes_text(totals.bytes), counted(totals.dead_letters, "dead letter"),
                                      keys ? ", " + counted(static_cast<std::uint64_t>(*keys), "key") : std::string(),
                                      seconds_text(report.seconds), rate_text(totals.records, report.seconds)));
+    if (until_caught_up_ && !report.caught_up) {
+      return refused("NotCaughtUp", "stopped before every shard had been at its newest record");
+    }
     return {};
   }
 

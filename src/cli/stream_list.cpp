@@ -7,6 +7,7 @@
 
 #include "cli/command.hpp"
 #include "cli/text.hpp"
+#include "weir/stream/stream_name.hpp"
 
 namespace weir::cli {
 namespace {
@@ -17,6 +18,10 @@ Result<WantedStream> parse_one(std::string_view text) {
   stream.name = text.substr(0, colon);
   if (stream.name.empty()) {
     return misuse(fmt::format("--streams: found '{}', expected NAME or NAME:SHARDS", printable(text)));
+  }
+  if (!stream::is_stream_name(stream.name)) {
+    return misuse(fmt::format("--streams: found '{}', expected a stream's name: {}", printable(stream.name),
+                              stream::stream_name_rule));
   }
   if (colon < text.size()) {
     const auto digits = text.substr(colon + 1);

@@ -184,7 +184,7 @@ std::string Table::text_of(const JsonRow::Cell& cell, const Column& column) cons
     case JsonRow::Cell::Type::number:
       return number_text(cell.value, column.fractions || has_fraction(cell.value));
     case JsonRow::Cell::Type::null:
-      return "-";
+      return "null";
     case JsonRow::Cell::Type::text:
     case JsonRow::Cell::Type::other:
       return printable(cell.value);

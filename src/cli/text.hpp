@@ -29,6 +29,8 @@ std::size_t width_of(std::string_view text) noexcept;
 std::string cut_to_width(std::string_view text, std::size_t columns);
 /// Without control characters, which could do things to a terminal.
 std::string printable(std::string_view text);
+/// The same, and lines stay lines.
+std::string printable_lines(std::string_view text);
 /// Breaks words over lines of at most `columns`, each but the first after `indent` blanks.
 std::string wrap(std::string_view text, std::size_t columns, std::size_t indent);
 

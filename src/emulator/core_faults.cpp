@@ -22,9 +22,10 @@ Result<void> Core::before(const Fault& fault, Operation operation, const Target&
   switch (fault.kind) {
     case Fault::Kind::throttle:
       if (moves_records(operation)) {
-        return service_error("ProvisionedThroughputExceededException",
-                             "Rate exceeded for shard " + target.shard + " in stream " + target.stream +
-                                 " under account " + options_.account_id + ".");
+        const std::string shard = target.shard.empty() ? "" : "shard " + target.shard + " in ";
+        return service_error(
+            "ProvisionedThroughputExceededException",
+            "Rate exceeded for " + shard + "stream " + target.stream + " under account " + options_.account_id + ".");
       }
       return limit_exceeded("Rate exceeded for " + std::string(to_string(operation)) + " under account " +
                             options_.account_id + ".");

@@ -75,6 +75,13 @@ bool makes_sense(Fault::Kind kind, Operation operation) noexcept {
   }
 }
 
+bool names_stream(Operation operation) noexcept { return operation != Operation::list_streams; }
+
+bool names_shard(Operation operation) noexcept {
+  return operation == Operation::get_shard_iterator || operation == Operation::get_records ||
+         operation == Operation::split_shard || operation == Operation::merge_shards;
+}
+
 struct Faults::State {
   explicit State(std::uint64_t seed) : random(seed) {}
 

@@ -48,7 +48,7 @@ std::string listed_operations(Fault::Kind kind) {
 /// Reads one file's tree; errors carry its name and the place of what is wrong.
 class FaultFile {
  public:
-  explicit FaultFile(std::string_view name) : name_(name) {}
+  explicit FaultFile(std::string_view name) : name_(visible(name)) {}
 
   Result<FaultScript> read(const YAML::Node& root) const {
     FaultScript script;
@@ -87,11 +87,19 @@ class FaultFile {
     return wrong(node.Mark(), what, expected);
   }
 
+  // A control character could do things to a terminal.
+  static std::string visible(std::string_view text) {
+    std::string shown(text);
+    std::replace_if(
+        shown.begin(), shown.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }, '?');
+    return shown;
+  }
+
   static std::string found(const YAML::Node& node) {
     constexpr std::size_t shown_max = 60;
     switch (node.Type()) {
       case YAML::NodeType::Scalar:
-        return "'" + node.Scalar().substr(0, shown_max) + "'";
+        return "'" + visible(node.Scalar().substr(0, shown_max)) + "'";
       case YAML::NodeType::Sequence:
         return "a list";
       case YAML::NodeType::Map:
@@ -119,15 +127,15 @@ class FaultFile {
     return {};
   }
 
-  Result<std::uint64_t> whole_number(const YAML::Node& node) const {
-    const std::string expected = "a whole number from 0 to 18446744073709551615";
+  Result<std::uint64_t> whole_number(const YAML::Node& node, std::uint64_t least = 0) const {
+    const std::string expected = "a whole number from " + std::to_string(least) + " to 18446744073709551615";
     if (!node.IsScalar()) {
       return wrong(node, found(node), expected);
     }
     const std::string& text = node.Scalar();
     std::uint64_t value = 0;
     const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (text.empty() || error != std::errc{} || stop != text.data() + text.size()) {
+    if (text.empty() || error != std::errc{} || stop != text.data() + text.size() || value < least) {
       return wrong(node, found(node), expected);
     }
     return value;
@@ -138,11 +146,11 @@ class FaultFile {
       const std::string& text = node.Scalar();
       double value = 0;
       const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-      if (!text.empty() && error == std::errc{} && stop == text.data() + text.size() && value >= 0 && value <= 1) {
+      if (!text.empty() && error == std::errc{} && stop == text.data() + text.size() && value > 0 && value <= 1) {
         return value;
       }
     }
-    return wrong(node, found(node), "a probability from 0 to 1");
+    return wrong(node, found(node), "a probability above 0, up to 1");
   }
 
   Result<std::chrono::milliseconds> delay(const YAML::Node& node) const {
@@ -186,6 +194,18 @@ class FaultFile {
     return *known;
   }
 
+  /// One that is chosen by something its calls do not name would never strike.
+  Result<void> check_choice(const YAML::Node& node, const Fault& fault, bool (*names)(Operation), std::string_view what,
+                            std::string_view suits) const {
+    for (const Operation call : fault.calls) {
+      if (!names(call) && fault.kind != Fault::Kind::failed_entries) {
+        return wrong(node, "`" + std::string(what) + "` with " + std::string(to_string(call)),
+                     "it with calls that name one: " + std::string(suits));
+      }
+    }
+    return {};
+  }
+
   Result<TrimmedAnswer> trimmed_answer(const YAML::Node& node) const {
     if (node.IsScalar()) {
       const std::string& text = node.Scalar();
@@ -216,6 +236,9 @@ class FaultFile {
     WEIR_TRY(fault.kind, kind(what));
     if (const YAML::Node call = node["call"]) {
       if (call.IsSequence()) {
+        if (call.size() == 0) {
+          return wrong(call, "no call", "at least one; `call` is left out for all");
+        }
         for (const YAML::Node& each : call) {
           WEIR_TRY(const Operation one, operation(each, fault.kind));
           fault.calls.push_back(one);
@@ -227,15 +250,20 @@ class FaultFile {
     }
     if (const YAML::Node stream = node["stream"]) {
       WEIR_TRY(fault.stream, name(stream, "a stream's name"));
+      WEIR_CHECK(check_choice(
+          stream, fault, [](Operation call) { return names_stream(call); }, "stream", "all but ListStreams"));
     }
     if (const YAML::Node shard = node["shard"]) {
       WEIR_TRY(fault.shard, name(shard, "a shard's id, as shardId-000000000000"));
+      WEIR_CHECK(check_choice(
+          shard, fault, [](Operation call) { return names_shard(call); }, "shard",
+          "GetShardIterator, GetRecords, SplitShard, MergeShards"));
     }
     if (const YAML::Node after = node["after"]) {
       WEIR_TRY(fault.after, whole_number(after));
     }
     if (const YAML::Node times = node["times"]) {
-      WEIR_TRY(fault.times, whole_number(times));
+      WEIR_TRY(fault.times, whole_number(times, 1));
     }
     if (const YAML::Node chance = node["probability"]) {
       WEIR_TRY(fault.probability, probability(chance));
@@ -276,7 +304,7 @@ Result<FaultScript> parse_faults(std::string_view text, std::string_view name) {
 Result<FaultScript> read_faults(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
   if (!file) {
-    return refused("faults_file", path + ": cannot be read: check that it exists and may be read");
+    return refused("faults_file", "there is no file " + path + ", or it may not be read");
   }
   std::string text(file_bytes_max + 1, '\0');
   file.read(text.data(), static_cast<std::streamsize>(text.size()));

@@ -1,5 +1,6 @@
 // Requests: from bytes to the arguments of a call, for both formats.
 
+#include <algorithm>
 #include <array>
 #include <limits>
 #include <optional>
@@ -126,6 +127,16 @@ Result<ShardFilter> filter_of(wire::Value value) {
                           "AT_TIMESTAMP, FROM_TIMESTAMP]");
 }
 
+Error unknown_operation(std::string_view target) {
+  constexpr std::size_t shown_max = 128;
+  std::string name(target.substr(target.find('.') + 1).substr(0, shown_max));
+  std::replace_if(
+      name.begin(), name.end(), [](char c) { return c < ' ' || c > '~'; }, '?');
+  return service_error("UnknownOperationException", name.empty()
+                                                        ? "The request names no operation: X-Amz-Target is missing."
+                                                        : "This endpoint does not know the operation " + name + ".");
+}
+
 }  // namespace
 
 std::variant<Call, Answer> Call::read(const RequestHead& head, std::string_view body) {
@@ -141,8 +152,7 @@ std::variant<Call, Answer> Call::read(const RequestHead& head, std::string_view 
     operation = operation_of(head.target.substr(target_prefix.size()));
   }
   if (!operation) {
-    return error_answer(*format, service_error("UnknownOperationException",
-                                               "This endpoint does not know the operation that X-Amz-Target names."));
+    return error_answer(*format, unknown_operation(head.target));
   }
   if (!head.has_authorization) {
     return error_answer(*format, service_error("MissingAuthenticationTokenException", "Missing Authentication Token"));

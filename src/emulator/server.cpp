@@ -42,6 +42,8 @@ constexpr auto accept_pause = std::chrono::milliseconds(100);
 constexpr std::size_t body_bytes_start = std::size_t{256} * 1024;
 // What a request's head, and a small body with it, is read in; Beast alone would read 512 bytes at a time.
 constexpr std::size_t input_bytes_start = std::size_t{4} * 1024;
+// How much of a request too large is read to its end, for nothing.
+constexpr std::size_t unread_bytes_max = std::size_t{256} * 1024 * 1024;
 // A larger one is given back after its request.
 constexpr std::size_t body_bytes_kept = std::size_t{1024} * 1024;
 
@@ -222,8 +224,30 @@ class Connection {
     reply.status = too_large ? 413 : 400;
     reply.content_type = "text/plain";
     reply.head = too_large ? "The request is too large.\n" : "The request is not HTTP.\n";
-    static_cast<void>(co_await send(reply, false, false));
+    const bool sent = co_await send(reply, false, false);
+    if (sent && too_large) {
+      co_await let_finish();
+    }
     co_return false;
+  }
+
+  /// Reads on for a while: to close beside unread bytes resets the connection, which takes the reply from a
+  /// client that is still sending.
+  asio::awaitable<void> let_finish() {
+    error_code ignored;
+    stream_.socket().shutdown(asio::ip::tcp::socket::shutdown_send, ignored);
+    stream_.expires_after(shared_.options.body_max);
+    if (body_.capacity() == 0) {
+      body_.grow(body_bytes_start, 0);
+    }
+    for (std::size_t left = unread_bytes_max; left > 0;) {
+      const auto into = asio::buffer(body_.data(), std::min(left, body_.capacity()));
+      auto [error, bytes] = co_await stream_.async_read_some(into, tuple_awaitable);
+      if (error) {
+        co_return;
+      }
+      left -= bytes;
+    }
   }
 
   asio::awaitable<bool> answer(const http::request<http::buffer_body>& request, std::string_view body,
@@ -345,8 +369,9 @@ struct Server::State {
       acceptor.listen(asio::socket_base::max_listen_connections, error);
     }
     if (error) {
-      return refused("listen", "cannot listen on " + shared.options.address + ":" +
-                                   std::to_string(shared.options.port) + ": " + error.message());
+      return refused(error == asio::error::address_in_use ? "address_in_use" : "listen",
+                     "cannot listen on " + shared.options.address + ":" + std::to_string(shared.options.port) + ": " +
+                         error.message());
     }
     return {};
   }

@@ -13,7 +13,19 @@ namespace {
 
 Error retry(const char* code, std::string message) { return {Next::retry, code, std::move(message)}; }
 
-Error connect_failure(CURL* easy, const std::string& place) {
+// Only curl knows whether `no_proxy` spared this request the proxy: it names whom it tried to reach.
+bool was_about(const Proxy& proxy, std::string_view detail) {
+  return !proxy.host.empty() &&
+         detail.find(fmt::format(" {} port {}", proxy.host, proxy.port)) != std::string_view::npos;
+}
+
+Error connect_failure(CURL* easy, const std::string& place, const Proxy& proxy, std::string_view detail) {
+  if (was_about(proxy, detail)) {
+    return retry(
+        "ProxyUnreachable",
+        fmt::format("no connection to the proxy {} on the way to {}: check http_proxy, https_proxy and no_proxy",
+                    proxy.place(), place));
+  }
   long os_error = 0;
   curl_easy_getinfo(easy, CURLINFO_OS_ERRNO, &os_error);
   if (os_error == ECONNREFUSED) {
@@ -38,20 +50,21 @@ Error timeout(CURL* easy, const std::string& place) {
 
 }  // namespace
 
-Error failure_of(CURLcode code, CURL* easy, std::string_view origin, std::string_view detail) {
+Error failure_of(CURLcode code, CURL* easy, std::string_view origin, const Proxy& proxy, std::string_view detail) {
   const auto place = place_of(origin);
   if (code == CURLE_RECV_ERROR && detail.find("chunked-encoding") != std::string_view::npos) {
     code = CURLE_WEIRD_SERVER_REPLY;  // curl has no code of its own for broken chunks
   }
   switch (code) {
     case CURLE_COULDNT_CONNECT:
-      return connect_failure(easy, place);
+      return connect_failure(easy, place, proxy, detail);
     case CURLE_COULDNT_RESOLVE_HOST:
       return retry("HostNotFound",
                    fmt::format("no address for {}: check the endpoint's name, the region and DNS", place));
     case CURLE_COULDNT_RESOLVE_PROXY:
-      return retry("HostNotFound",
-                   fmt::format("no address for the proxy on the way to {}: check the proxy's name", place));
+      return retry("ProxyUnreachable",
+                   fmt::format("no address for the proxy {} on the way to {}: check http_proxy and https_proxy",
+                               proxy.place(), place));
     case CURLE_OPERATION_TIMEDOUT:
       return timeout(easy, place);
     case CURLE_PARTIAL_FILE:

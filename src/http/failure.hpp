@@ -4,12 +4,14 @@
 
 #include <string_view>
 
+#include "proxy.hpp"
 #include "weir/base/error.hpp"
 
 namespace weir::http {
 
 /// What a transfer that curl gave up means to the caller. `detail` is curl's own line on it. It is repeated
-/// only where it says why a certificate was not accepted: others may quote the request.
-Error failure_of(CURLcode code, CURL* easy, std::string_view origin, std::string_view detail);
+/// only where it says why a certificate was not accepted: others may quote the request. `proxy`: the one that
+/// may have been on the way.
+Error failure_of(CURLcode code, CURL* easy, std::string_view origin, const Proxy& proxy, std::string_view detail);
 
 }  // namespace weir::http

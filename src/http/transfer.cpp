@@ -4,6 +4,7 @@
 #include <new>
 
 #include "failure.hpp"
+#include "proxy.hpp"
 #include "url.hpp"
 
 namespace weir::http {
@@ -58,6 +59,7 @@ Transfer::Transfer(const Client::Options& options, BufferPool& pool, curl_openso
     : easy_(curl_easy_init()),
       body_bytes_max_(options.body_bytes_max),
       header_bytes_max_(options.header_bytes_max),
+      proxy_(options.proxy),
       body_(pool) {
   if (easy_ == nullptr) {
     throw std::bad_alloc();
@@ -95,9 +97,6 @@ Transfer::Transfer(const Client::Options& options, BufferPool& pool, curl_openso
   if (!options.ca_bundle.empty()) {
     set(CURLOPT_CAINFO, options.ca_bundle.c_str());
   }
-  if (!options.proxy.empty()) {
-    set(CURLOPT_PROXY, options.proxy.c_str());
-  }
   set(CURLOPT_USERAGENT, options.user_agent.c_str());
 }
 
@@ -109,16 +108,24 @@ Transfer& Transfer::of(CURL* easy) {
 
 void Transfer::prepare(const Request& request, std::chrono::milliseconds timeout) {
   reset();
-  if (url_ != request.url) {
-    url_ = request.url;
-    set(CURLOPT_URL, url_.c_str());
-  }
+  set_url(request.url);
   if (timeout_ != timeout) {
     timeout_ = timeout;
     set(CURLOPT_TIMEOUT_MS, static_cast<long>(timeout.count()));
   }
   set_method(request);
   set_headers(request);
+}
+
+void Transfer::set_url(const std::string& url) {
+  if (url_ == url) {
+    return;
+  }
+  url_ = url;
+  set(CURLOPT_URL, url_.c_str());
+  // An empty one is none, a null one the environment's.
+  const bool direct = proxy_.empty() && is_loopback(url_.substr(0, url_.find('/', url_.find("://") + 3)));
+  set(CURLOPT_PROXY, direct ? "" : proxy_.empty() ? nullptr : proxy_.c_str());
 }
 
 void Transfer::set_method(const Request& request) {
@@ -204,7 +211,7 @@ Result<Reply> Transfer::result(CURLcode code, std::string_view origin) {
     return error;
   }
   if (code != CURLE_OK) {
-    return failure_of(code, easy(), origin, detail_);
+    return failure_of(code, easy(), origin, proxy_for(origin, proxy_), detail_);
   }
   long status = 0;
   curl_off_t total_us = 0;
@@ -212,7 +219,7 @@ Result<Reply> Transfer::result(CURLcode code, std::string_view origin) {
   curl_easy_getinfo(easy(), CURLINFO_TOTAL_TIME_T, &total_us);
   if (!headers_done_ || status < 200) {
     // curl takes a head cut short for a whole reply that states no length.
-    return failure_of(CURLE_PARTIAL_FILE, easy(), origin, {});
+    return failure_of(CURLE_PARTIAL_FILE, easy(), origin, Proxy(), {});
   }
   Reply reply;
   reply.status = static_cast<int>(status);

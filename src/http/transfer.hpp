@@ -46,6 +46,7 @@ class Transfer {
   static std::size_t on_body(char* data, std::size_t size, std::size_t count, void* self) noexcept;
   bool take_header_line(std::string_view line);
   bool take_body(std::string_view bytes);
+  void set_url(const std::string& url);
   void set_method(const Request& request);
   void set_headers(const Request& request);
   void fail(Error error);
@@ -57,6 +58,7 @@ class Transfer {
   std::unique_ptr<CURL, Cleanup> easy_;
   const std::size_t body_bytes_max_;
   const std::size_t header_bytes_max_;
+  const std::string proxy_;  // the caller's; empty: the environment's
   char detail_[CURL_ERROR_SIZE] = {};  // curl's own words on a failure; may quote the request
 
   // What the handle was last told, to tell it again only when that differs.

@@ -9,15 +9,38 @@
 
 #include "pipeline/field_extractor.hpp"
 #include "pipeline/yaml.hpp"
+#include "weir/decode/fields.hpp"
+#include "weir/stream/stream_name.hpp"
 
 namespace weir::pipelines {
 namespace {
 
-Result<FileSource> read_source(const Yaml& yaml) {
+std::string expected_stream(bool or_arn) {
+  return fmt::format("a stream's name ({}){}", stream::stream_name_rule,
+                     or_arn ? ", or arn:aws:kinesis:<region>:<account>:stream/<name>" : "");
+}
+
+Result<std::string> read_address(const Yaml& yaml, const FileChecks& checks) {
+  constexpr std::string_view expected = "an address such as http://127.0.0.1:4567";
+  WEIR_TRY(auto text, yaml.text(expected));
+  // Before anything quotes it: a password may stand there.
+  if (text.find('@') != std::string::npos) {
+    return yaml.mistake("a user name or password", expected);
+  }
+  if (checks.endpoint && !checks.endpoint(text)) {
+    return yaml.mistake(Yaml::quote(text), expected);
+  }
+  return text;
+}
+
+Result<FileSource> read_source(const Yaml& yaml, const FileChecks& checks) {
   FileSource source;
   WEIR_TRY(auto map,
            yaml.map({"stream", "start", "timestamp", "shard", "sequence_number", "region", "endpoint", "profile"}));
   WEIR_TRY(source.stream, map.required_text("stream", "the stream's name or ARN"));
+  if (!stream::is_stream_name(source.stream) && !stream::is_stream_arn(source.stream)) {
+    return map.find("stream")->mistake(Yaml::quote(source.stream), expected_stream(true));
+  }
   if (const auto start = map.find("start")) {
     WEIR_TRY(const auto word,
              start->choice({"latest", "trim_horizon", "at_timestamp", "at_sequence_number", "after_sequence_number"}));
@@ -60,20 +83,38 @@ Result<FileSource> read_source(const Yaml& yaml) {
     source.sequence_number = stream::SequenceNumber(std::move(number));
   }
   WEIR_TRY(source.region, map.optional_text("region", "a region such as us-east-1"));
-  WEIR_TRY(source.endpoint, map.optional_text("endpoint", "an address such as http://127.0.0.1:4567"));
+  if (!source.region.empty() && checks.region && !checks.region(source.region)) {
+    return map.find("region")->mistake(Yaml::quote(source.region), "a region such as us-east-1");
+  }
+  if (const auto endpoint = map.find("endpoint")) {
+    WEIR_TRY(source.endpoint, read_address(*endpoint, checks));
+  }
   WEIR_TRY(source.profile, map.optional_text("profile", "a profile of the AWS configuration"));
   return source;
 }
 
-Result<std::vector<std::string>> read_key(const Yaml& yaml) {
+// `decode` says which fields there are: any path of JSON, or the payload alone.
+Result<std::string> read_field(const Yaml& yaml, const std::string& decode, std::string_view expected = "a field") {
+  WEIR_TRY(auto field, yaml.text(expected));
+  if (decode != "json" && field != decode) {
+    return yaml.mistake(Yaml::quote(field),
+                        fmt::format("`{}`: with `decode: {}` there is no other field", decode, decode));
+  }
+  if (!decode::Fields::of({field})) {
+    return yaml.mistake(Yaml::quote(field), "a field such as `delay`, or a path such as `flight.delay`");
+  }
+  return field;
+}
+
+Result<std::vector<std::string>> read_key(const Yaml& yaml, const std::string& decode) {
   if (!yaml.is_list()) {
-    WEIR_TRY(auto field, yaml.text("a field, or a list of fields"));
+    WEIR_TRY(auto field, read_field(yaml, decode, "a field, or a list of fields"));
     return std::vector<std::string>{std::move(field)};
   }
   std::vector<std::string> fields;
   WEIR_TRY(const auto items, yaml.list("a list of fields", key_parts_max));
   for (const auto& item : items) {
-    WEIR_TRY(auto field, item.text("a field"));
+    WEIR_TRY(auto field, read_field(item, decode));
     if (std::find(fields.begin(), fields.end(), field) != fields.end()) {
       return item.mistake(Yaml::quote(field) + " a second time", "each field of a key once");
     }
@@ -82,7 +123,8 @@ Result<std::vector<std::string>> read_key(const Yaml& yaml) {
   return fields;
 }
 
-Result<std::vector<std::vector<std::string>>> read_keys(const Yaml& yaml, const YamlMap& map) {
+Result<std::vector<std::vector<std::string>>> read_keys(const Yaml& yaml, const YamlMap& map,
+                                                        const std::string& decode) {
   const auto key = map.find("key");
   const auto keys = map.find("keys");
   if (key && keys) {
@@ -90,7 +132,7 @@ Result<std::vector<std::vector<std::string>>> read_keys(const Yaml& yaml, const 
   }
   std::vector<std::vector<std::string>> result;
   if (key) {
-    WEIR_TRY(auto fields, read_key(*key));
+    WEIR_TRY(auto fields, read_key(*key, decode));
     result.push_back(std::move(fields));
     return result;
   }
@@ -99,7 +141,7 @@ Result<std::vector<std::vector<std::string>>> read_keys(const Yaml& yaml, const 
   }
   WEIR_TRY(const auto items, keys->list("a list of keys, each a field or a list of fields", roll_ups_max));
   for (const auto& item : items) {
-    WEIR_TRY(auto fields, read_key(item));
+    WEIR_TRY(auto fields, read_key(item, decode));
     if (std::find(result.begin(), result.end(), fields) != result.end()) {
       return item.mistake("the same key a second time", "each key once");
     }
@@ -108,7 +150,7 @@ Result<std::vector<std::vector<std::string>>> read_keys(const Yaml& yaml, const 
   return result;
 }
 
-Result<Spec::Keep> read_keep(const std::string& name, const Yaml& yaml) {
+Result<Spec::Keep> read_keep(const std::string& name, const Yaml& yaml, const std::string& decode) {
   Spec::Keep keep;
   keep.name = name;
   if (yaml.is_scalar()) {
@@ -127,13 +169,13 @@ Result<Spec::Keep> read_keep(const std::string& name, const Yaml& yaml) {
   for (const auto kind : {AggregateKind::sum, AggregateKind::mean, AggregateKind::min, AggregateKind::max}) {
     if (const auto field = map.find(to_string(kind))) {
       keep.kind = kind;
-      WEIR_TRY(keep.field, field->text("a field"));
+      WEIR_TRY(keep.field, read_field(*field, decode));
     }
   }
   return keep;
 }
 
-Result<std::vector<Spec::Keep>> read_keeps(const Yaml& yaml, const YamlMap& map) {
+Result<std::vector<Spec::Keep>> read_keeps(const Yaml& yaml, const YamlMap& map, const std::string& decode) {
   const auto node = map.find("aggregates");
   if (!node) {
     return yaml.mistake("no `aggregates`", "what to keep, such as { flights: count }");
@@ -144,13 +186,13 @@ Result<std::vector<Spec::Keep>> read_keeps(const Yaml& yaml, const YamlMap& map)
     if (!is_name(name) || name == "key" || name == "by") {
       return value.mistake(Yaml::quote(name), "an aggregate's name: letters, digits, _ - and ., not `key` or `by`");
     }
-    WEIR_TRY(auto keep, read_keep(name, value));
+    WEIR_TRY(auto keep, read_keep(name, value, decode));
     keeps.push_back(std::move(keep));
   }
   return keeps;
 }
 
-Result<FileDefinition> read_definition(const Yaml& yaml) {
+Result<FileDefinition> read_definition(const Yaml& yaml, const FileChecks& checks) {
   FileDefinition definition;
   WEIR_TRY(auto map, yaml.map({"name", "source", "decode", "event_time", "key", "keys", "aggregates", "window",
                                "retention", "state", "dead_letters"}));
@@ -169,19 +211,24 @@ Result<FileDefinition> read_definition(const Yaml& yaml) {
   if (!source) {
     return yaml.mistake("no `source`", "where the records come from, such as { stream: flights }");
   }
-  WEIR_TRY(definition.source, read_source(*source));
+  WEIR_TRY(definition.source, read_source(*source, checks));
   if (const auto decode = map.find("decode")) {
     constexpr std::array<std::string_view, 3> words{"json", "text", "bytes"};
     WEIR_TRY(const auto word, decode->choice({"json", "text", "bytes"}));
     spec.decode = words[word];
   }
-  WEIR_TRY(spec.event_time, map.optional_text("event_time", "a field"));
-  WEIR_TRY(spec.keys, read_keys(yaml, map));
-  WEIR_TRY(spec.keeps, read_keeps(yaml, map));
+  if (const auto time = map.find("event_time")) {
+    WEIR_TRY(spec.event_time, read_field(*time, spec.decode));
+  }
+  WEIR_TRY(spec.keys, read_keys(yaml, map, spec.decode));
+  WEIR_TRY(spec.keeps, read_keeps(yaml, map, spec.decode));
   WEIR_TRY(definition.state, map.optional_text("state", "a directory, or `memory`"));
   if (const auto letters = map.find("dead_letters")) {
     WEIR_TRY(auto inner, letters->map({"stream"}));
     WEIR_TRY(definition.dead_letter_stream, inner.required_text("stream", "the stream to copy dead letters to"));
+    if (!stream::is_stream_name(definition.dead_letter_stream)) {
+      return inner.find("stream")->mistake(Yaml::quote(definition.dead_letter_stream), expected_stream(false));
+    }
   }
   auto pipeline = make_field_pipeline(std::move(spec));
   if (!pipeline) {
@@ -193,26 +240,29 @@ Result<FileDefinition> read_definition(const Yaml& yaml) {
 
 }  // namespace
 
-Result<FileDefinition> parse_file(const std::string& text, const std::string& path) {
+Result<FileDefinition> parse_file(const std::string& text, const std::string& path, const FileChecks& checks) {
   if (text.size() > file_bytes_max) {
     return refused("BadPipelineFile", fmt::format("{}: {} bytes are no pipeline file, at most {} are read", path,
                                                   text.size(), file_bytes_max));
   }
   WEIR_TRY(const auto yaml, Yaml::parse(text, path));
-  return read_definition(yaml);
+  return read_definition(yaml, checks);
 }
 
-Result<FileDefinition> load_file(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
+Result<FileDefinition> load_file(const std::string& path, const FileChecks& checks) {
   std::string text(file_bytes_max + 1, '\0');
   errno = 0;
+  std::ifstream file(path, std::ios::binary);
   if (!file || (!file.read(text.data(), static_cast<std::streamsize>(text.size())) && !file.eof())) {
     const int error = errno;
+    if (error == ENOENT) {
+      return refused("NoPipelineFile", fmt::format("there is no file {}", path));
+    }
     return refused("NoPipelineFile",
                    fmt::format("{} cannot be read: {}", path, error == 0 ? "it is no file" : std::strerror(error)));
   }
   text.resize(static_cast<std::size_t>(file.gcount()));
-  return parse_file(text, path);
+  return parse_file(text, path, checks);
 }
 
 }  // namespace weir::pipelines

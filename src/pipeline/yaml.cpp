@@ -9,10 +9,12 @@
 namespace weir::pipelines {
 namespace {
 
-/// Hears a document and forgets it.
+/// Hears a document and forgets all but where it began.
 class Deaf final : public YAML::EventHandler {
  public:
-  void OnDocumentStart(const YAML::Mark& /*mark*/) override {}
+  YAML::Mark start;
+
+  void OnDocumentStart(const YAML::Mark& mark) override { start = mark; }
   void OnDocumentEnd() override {}
   void OnNull(const YAML::Mark& /*mark*/, YAML::anchor_t /*anchor*/) override {}
   void OnAlias(const YAML::Mark& /*mark*/, YAML::anchor_t /*anchor*/) override {}
@@ -26,13 +28,14 @@ class Deaf final : public YAML::EventHandler {
   void OnMapEnd() override {}
 };
 
-/// Whether something follows the first document. Not by YAML::LoadAll: for some broken texts, ",!(a" is one,
+/// Where something follows the first document. Not by YAML::LoadAll: for some broken texts, ",!(a" is one,
 /// it finds one empty document after another without end.
-bool has_more_documents(const std::string& text) {
+std::optional<YAML::Mark> second_document(const std::string& text) {
   std::istringstream stream(text);
   YAML::Parser parser(stream);
   Deaf deaf;
-  return parser.HandleNextDocument(deaf) && parser.HandleNextDocument(deaf);
+  const bool follows = parser.HandleNextDocument(deaf) && parser.HandleNextDocument(deaf);
+  return follows ? std::optional(deaf.start) : std::nullopt;
 }
 
 Error mistake_at(const std::string& path, const YAML::Mark& mark, std::string_view text) {
@@ -94,12 +97,12 @@ std::string expected_one_of(std::string_view found, std::initializer_list<std::s
 
 Result<Yaml> Yaml::parse(const std::string& text, const std::string& path) {
   try {
-    if (has_more_documents(text)) {
-      return refused("BadPipelineFile", fmt::format("{}: found several documents, expected one pipeline", path));
+    if (const auto second = second_document(text)) {
+      return mistake_at(path, *second, "found a second document, expected one pipeline");
     }
     auto document = YAML::Load(text);
     if (!document || document.IsNull()) {
-      return refused("BadPipelineFile", fmt::format("{}: found nothing, expected a pipeline: `name: ...`", path));
+      return mistake_at(path, YAML::Mark(), "found nothing, expected a pipeline: `name: ...`");
     }
     return Yaml(document, std::make_shared<const std::string>(path));
   } catch (const YAML::Exception& error) {

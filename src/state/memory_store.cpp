@@ -145,8 +145,10 @@ Task<std::vector<DeadLetter>> MemoryStore::dead_letters(std::string_view pipelin
   std::vector<DeadLetter> letters;
   if (const auto* known = state_->find(pipeline, stream); known != nullptr) {
     auto at = after == nullptr ? known->dead_letters.begin() : known->dead_letters.upper_bound(*after);
-    for (; at != known->dead_letters.end() && letters.size() < letters_max; ++at) {
+    std::size_t bytes = 0;
+    for (; at != known->dead_letters.end() && letters.size() < letters_max && bytes < letter_page_bytes; ++at) {
       letters.push_back(*at);
+      bytes += at->payload.size();
     }
   }
   co_return letters;

@@ -292,13 +292,15 @@ Result<std::vector<DeadLetter>> RocksStore::Core::dead_letters(std::string_view 
   const auto owner = known_.find(pipeline)->number;
   const auto start = after == nullptr ? std::string() : layout::dead_letter_key(owner, known->number, *after) + '\0';
   const auto within = layout::dead_letters_prefix(owner, known->number);
+  std::size_t bytes = 0;
   auto read = visit(*database_, within, start, false, [&](auto key, auto value) -> Result<bool> {
     auto letter = layout::decode_dead_letter(key, value);
     if (!letter) {
       return damaged("a dead letter");
     }
+    bytes += letter->payload.size();
     letters.push_back(*std::move(letter));
-    return letters.size() < letters_max;
+    return letters.size() < letters_max && bytes < letter_page_bytes;
   });
   WEIR_CHECK(std::move(read));
   return letters;

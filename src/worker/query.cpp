@@ -11,7 +11,9 @@
 
 #include "weir/pipeline/extract.hpp"
 #include "weir/stream/record.hpp"
+#include "weir/wire/base64.hpp"
 #include "weir/wire/json_writer.hpp"
+#include "weir/wire/utf8.hpp"
 #include "worker/query_protocol.hpp"
 
 namespace weir::worker {
@@ -103,6 +105,11 @@ void print_letter(std::string_view stream, const state::DeadLetter& letter, std:
   json.text("code", letter.code);
   json.text("reason", letter.reason);
   json.unsigned_integer("bytes", letter.payload.size());
+  if (wire::is_utf8(letter.payload)) {
+    json.text("payload", letter.payload);
+  } else {
+    json.text("payload_base64", wire::encode_base64(letter.payload));
+  }
   json.end_map();
   out.push_back('\n');
 }
@@ -113,14 +120,18 @@ Task<void> answer_dead_letters(state::Store& store, const pipelines::Pipeline& p
   for (;;) {
     WEIR_CO_TRY(auto letters,
                 co_await store.dead_letters(pipeline.name(), stream, after ? &*after : nullptr, letters_per_page));
+    if (letters.empty()) {
+      co_return Result<void>();
+    }
     std::string out;
     for (const auto& letter : letters) {
       print_letter(stream, letter, out);
+      if (out.size() >= answer_bytes) {
+        WEIR_CO_CHECK(co_await lines(out));
+        out.clear();
+      }
     }
     WEIR_CO_CHECK(co_await lines(out));
-    if (letters.size() < letters_per_page) {
-      co_return Result<void>();
-    }
     after = std::move(letters.back());
   }
 }

@@ -238,8 +238,9 @@ TEST_F(ServiceClientTest, StopsRetryingWhenTheBudgetIsSpent) {
 // A service, a proxy or an attacker's endpoint can echo what it was sent, in every place that ends up in
 // an error; none of it may reach a log.
 TEST_F(ServiceClientTest, NeverRepeatsASecretThatTheServiceQuotes) {
-  credentials_ = std::make_shared<Rotating>(std::vector{Credentials("OLDID", "the-secret-key", "the-session-token")});
-  const std::string secrets = "the-session-token the-secret-key";
+  credentials_ =
+      std::make_shared<Rotating>(std::vector{Credentials("OLDID", "the-secret-access-key", "the-session-token")});
+  const std::string secrets = "the-session-token the-secret-access-key";
   for (const auto* code : {"AccessDeniedException", "ExpiredTokenException", "InvalidSignatureException",
                            "RequestTimeTooSkewed", "InternalFailure", "SomethingNewException", "the-session-token"}) {
     for (const int status : {400, 403, 500}) {
@@ -258,6 +259,15 @@ TEST_F(ServiceClientTest, NeverRepeatsASecretThatTheServiceQuotes) {
   for (const auto& text : log_) {
     EXPECT_THAT(text, Not(HasSubstr("the-se")));
   }
+}
+
+// A local endpoint takes any secret, "b" too: cut out of every word, it leaves none to read.
+TEST_F(ServiceClientTest, AShortSecretIsNotCutOutOfWords) {
+  credentials_ = std::make_shared<Rotating>(std::vector{Credentials("ID", "b", "local")});
+  script_.then(reply_of(400, R"({"__type":"ValidationException","message":"no bees at local endpoints"})"));
+  const auto reply = call();
+  ASSERT_FALSE(reply);
+  EXPECT_THAT(reply.error().message, HasSubstr("no bees at local endpoints"));
 }
 
 }  // namespace

@@ -62,6 +62,39 @@ TEST_F(ArgumentsTest, TakesWhatFollowsTwoDashesAsItIs) {
   EXPECT_FALSE(sample.flag);
 }
 
+// CLI11 would split a list's "[a,b]" at its commas: no compound key could be asked for.
+TEST_F(ArgumentsTest, TakesBracketsAsTheyAre) {
+  const std::vector<std::string> keys{R"(["LAX","PHX"])", "[x]", "[]", "[", "]", "a]", "[[1]]", ""};
+  std::vector<std::string> arguments{"[f]"};
+  arguments.insert(arguments.end(), keys.begin(), keys.end());
+  const auto parsed = parse_arguments(sample, arguments, common);
+  ASSERT_TRUE(parsed.ok()) << parsed.error().message;
+  EXPECT_EQ(sample.file, "[f]");
+  EXPECT_EQ(sample.keys, keys);
+  EXPECT_EQ(refusal({"f", "--count", "[1]"}), "--count: found '[1]', expected a whole number from 1 to 9");
+  EXPECT_EQ(refusal({"f", "--fleg[]"}), "there is no option '--fleg[]'");
+}
+
+// `--endpoint "$UNSET"` would go to AWS.
+TEST_F(ArgumentsTest, AnEmptyValueIsNoValue) {
+  const auto empty = [](const std::string& name) {
+    return name + ": found '', expected a value; is a variable unset?";
+  };
+  for (const std::string name : {"--endpoint", "--region", "--profile"}) {
+    EXPECT_EQ(refusal({"f", name, ""}), empty(name));
+    EXPECT_EQ(refusal({"f", name + "="}), empty(name));
+    EXPECT_EQ(refusal({"f", name + "=", "x"}), empty(name));
+  }
+  EXPECT_EQ(refusal({""}), empty("FILE"));
+}
+
+TEST_F(ArgumentsTest, AFlagTakesNoValue) {
+  EXPECT_EQ(refusal({"f", "--flag=5"}), "--flag takes no value, found '5'");
+  EXPECT_EQ(refusal({"f", "--verbose="}), "--verbose takes no value, found ''");
+  ASSERT_TRUE(parse_arguments(sample, {"f", "--", "--flag=5"}, common).ok());
+  EXPECT_EQ(sample.keys, std::vector<std::string>{"--flag=5"});
+}
+
 TEST_F(ArgumentsTest, SaysWhatIsWrongInOneSentence) {
   EXPECT_EQ(refusal({}), "FILE is missing");
   EXPECT_EQ(refusal({"f", "--cuont", "3"}), "there is no option '--cuont'; did you mean '--count'?");
@@ -96,7 +129,7 @@ TEST(Help, OfEveryCommandFitsAndHasAnExample) {
       EXPECT_THAT(help, HasSubstr(option));
     }
     for (const auto* option : {"--endpoint URL", "--region NAME", "--profile NAME"}) {
-      EXPECT_EQ(help.find(option) != std::string::npos, command->calls_service()) << command->words().name;
+      EXPECT_EQ(help.find(option) != std::string::npos, command->service() == Service::called) << help;
     }
     EXPECT_THAT(overview(), HasSubstr("\n  " + command->words().name + " "));
   }

@@ -61,6 +61,15 @@ struct CommandTest : ::testing::Test {
     child.write(input);
     return child.finish();
   }
+  /// By way of /bin/sh, whose "$0" is the command: for streams that are redirected.
+  Child::End run_shell(const std::string& script, std::vector<std::string> variables = {}) const {
+    auto options = weir({"-c", script, WEIR_COMMAND});
+    options.program = "/bin/sh";
+    options.environment.insert(options.environment.begin(), variables.begin(),
+                               variables.end());  // the first of two counts
+    Child child(options);
+    return child.finish();
+  }
   /// Until the condition holds; fails after a minute.
   template <class Condition>
   static void wait_until(Condition condition) {

@@ -66,7 +66,7 @@ TEST_F(CommandTest, LocalSaysThatItsPortIsTaken) {
   EXPECT_EQ(taken.status, 1);
   EXPECT_EQ(taken.out, "");
   EXPECT_THAT(taken.err, HasSubstr(std::to_string(server->port())));
-  EXPECT_THAT(taken.err, HasSubstr("in use"));
+  EXPECT_THAT(taken.err, HasSubstr("in use; --port 0 picks a free one"));
 }
 
 TEST_F(CommandTest, PrintsItsVersionAndHelp) {
@@ -76,6 +76,8 @@ TEST_F(CommandTest, PrintsItsVersionAndHelp) {
   for (const auto& arguments : {std::vector<std::string>{"--help"},
                                 {"help"},
                                 {"help", "put"},
+                                {"help", "dead"},
+                                {"dead", "--help"},
                                 {"put", "x", "--help"},
                                 {"dead", "list", "-h"}}) {
     const auto help = run(arguments);

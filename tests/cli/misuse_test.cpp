@@ -11,6 +11,8 @@
 namespace weir::cli {
 namespace {
 
+using ::testing::Not;
+
 struct MisuseTest : CommandTest {
   // One sentence, where to read more, nothing on standard output, and no file made.
   void expect_misuse(const std::vector<std::string>& arguments, const std::string& sentence) {
@@ -32,6 +34,7 @@ struct MisuseTest : CommandTest {
 TEST_F(MisuseTest, OfTheCommandLine) {
   write_pipeline();
   expect_misuse({"ptu"}, "there is no command 'ptu'; did you mean 'put'?");
+  expect_misuse({"dead", "lst", "--help"}, "'dead' needs a second word; did you mean 'dead list'?");
   expect_misuse({"dead"}, "'dead' needs a second word; did you mean 'dead list'?");
   expect_misuse({"--endpoint", "x", "put"},
                 "found '--endpoint' where a command was expected; options follow the command");
@@ -43,15 +46,62 @@ TEST_F(MisuseTest, OfTheCommandLine) {
   expect_misuse({"put", "s", "."}, "cannot read .: it is a directory");
   expect_misuse({"local", "--port", "65536"}, "--port: found '65536', expected a whole number from 0 to 65535");
   expect_misuse({"local", "--streams", "s:x"}, "--streams: s: found 'x', expected a number of shards, 1 or more");
-  expect_misuse({"local", "--port", "0", "--streams", "s p"}, "--streams: s p: ");
   expect_misuse({"run"}, "FILE is missing");
-  expect_misuse({"run", "absent.yaml"}, "absent.yaml");
+  expect_misuse({"run", "absent.yaml"}, "there is no file absent.yaml");
+  expect_misuse({"query", "a\x1b[2Jb.yaml"}, "there is no file a\\x1b[2Jb.yaml");
   expect_misuse({"run", "words.yaml", "--threads", "0"}, "--threads: found '0', expected a whole number from 1 to 64");
   expect_misuse({"run", "words.yaml", "--on-gap", "skip"}, "--on-gap: found 'skip', expected halt or continue");
+  expect_misuse({"--version", "x"}, "there is one argument too many: 'x'");
+  expect_misuse({"run", "words.yaml", "--json=5"}, "--json takes no value, found '5'");
+  expect_misuse({"run", "words.yaml", "--until-caught-up=maybe"}, "--until-caught-up takes no value, found 'maybe'");
   expect_misuse({"query", "words.yaml", "--all", "k"}, "KEY, --all and --top exclude each other");
   expect_misuse({"query", "words.yaml", "--by", "sum"}, "--top is missing");
   expect_misuse({"query", "words.yaml", "--top", "3", "--by", "summ"},
                 "--by: found 'summ', expected one of count, sum, mean; did you mean 'sum'?");
+}
+
+// A variable that is not set: what it was to say must not fall back to something else, least of all to AWS.
+TEST_F(MisuseTest, AnEmptyValueIsRefusedByItsName) {
+  write_pipeline();
+  const std::string end = ": found '', expected a value; is a variable unset?";
+  for (const std::string name : {"--endpoint", "--region", "--profile", "--key"}) {
+    expect_misuse({"put", "words", name, ""}, name + end);
+  }
+  for (const std::string name : {"--endpoint", "--region", "--profile", "--state"}) {
+    expect_misuse({"run", "words.yaml", name, ""}, name + end);
+    expect_misuse({"run", "words.yaml", name + "="}, name + end);
+  }
+  expect_misuse({"put", ""}, "STREAM" + end);
+  expect_misuse({"put", "words", ""}, "FILE" + end);
+  expect_misuse({"local", "--streams", ""}, "--streams" + end);
+  expect_misuse({"local", "--faults", ""}, "--faults" + end);
+}
+
+TEST_F(MisuseTest, AnAddressOrRegionThatIsNone) {
+  write_pipeline();
+  for (const std::string endpoint : {"foo", "ftp://127.0.0.1:1", "http://127.0.0.1:99999", "http://"}) {
+    expect_misuse({"put", "words", "--endpoint", endpoint},
+                  "the endpoint \"" + endpoint + "\" of the --endpoint option");
+    expect_misuse({"run", "words.yaml", "--endpoint", endpoint}, "of the --endpoint option");
+  }
+  expect_misuse({"put", "words", "--region", "a b"}, "\"a b\" of the --region option is not the name of a region");
+}
+
+TEST_F(MisuseTest, AProfileThatIsNotThereIsNamed) {
+  auto options = weir({"put", "words", "--profile", "nope"});
+  options.environment = {"HOME=" + directory.string()};
+  Child child(options);
+  const auto end = child.finish();
+  EXPECT_EQ(end.status, 1);
+  EXPECT_THAT(end.err, HasSubstr("there is no profile \"nope\" in " + directory.string() + "/.aws/credentials"));
+}
+
+TEST_F(MisuseTest, AStreamsNameThatIsNone) {
+  expect_misuse({"put", "bad name"},
+                "STREAM: found 'bad name', expected a stream's name: 1 to 128 of a-z A-Z 0-9 _ . -");
+  expect_misuse({"put", std::string(129, 'a')}, "expected a stream's name");
+  expect_misuse({"local", "--port", "0", "--streams", "s p"},
+                "--streams: found 's p', expected a stream's name: 1 to 128 of a-z A-Z 0-9 _ . -");
 }
 
 TEST_F(MisuseTest, OfFilesIsToldWithLineAndColumn) {
@@ -59,6 +109,11 @@ TEST_F(MisuseTest, OfFilesIsToldWithLineAndColumn) {
   expect_misuse({"run", "bad.yaml"}, "bad.yaml:5:10");
   expect_misuse({"query", "bad.yaml"}, "bad.yaml:5:10");
   expect_misuse({"dead", "list", "bad.yaml"}, "bad.yaml:5:10");
+  const std::string rest = " }\nkey: w\naggregates: { n: count }\n";
+  write_file("region.yaml", "name: w\nsource: { stream: w, region: 'a b'" + rest);
+  expect_misuse({"run", "region.yaml"}, "region.yaml:2:30: found \"a b\", expected a region");
+  write_file("endpoint.yaml", "name: w\nsource: { stream: w, endpoint: foo" + rest);
+  expect_misuse({"run", "endpoint.yaml"}, "endpoint.yaml:2:32: found \"foo\", expected an address");
   write_file("faults.yaml", "faults:\n  - fault: thortle\n");
   expect_misuse({"local", "--port", "0", "--faults", "faults.yaml"}, "faults.yaml:2:");
   expect_misuse({"local", "--port", "0", "--faults", "absent.yaml"}, "absent.yaml");
@@ -98,15 +153,37 @@ TEST_F(MisuseTest, AnUnreachableEndpointIsNamedAtOnce) {
     const auto words = expect_failure(arguments);
     EXPECT_THAT(words, HasSubstr(place));
     EXPECT_THAT(words, HasSubstr("weir local"));
+    EXPECT_THAT(words, HasSubstr("cannot reach http://" + place + "; trying again\n"));
   }
   ::close(socket);
   EXPECT_FALSE(std::filesystem::exists(directory / "weir-state"));
 }
 
+// A proxy of the environment that is gone: nothing is wrong with the endpoint. To this machine none is used.
+TEST_F(MisuseTest, ADeadProxyIsNamed) {
+  ASSERT_TRUE(kinesis.create("words", 1).ok());
+  const std::vector<std::string> proxies{"http_proxy=http://user:hush@127.0.0.1:9", "AWS_REGION=us-east-1",
+                                         "AWS_ACCESS_KEY_ID=id", "AWS_SECRET_ACCESS_KEY=secret"};
+  const auto here = run_shell("printf 'a\\n' | \"$0\" put words", proxies);
+  EXPECT_EQ(here.status, 0) << here.err;
+  const auto far = run_shell("\"$0\" put words --endpoint http://kinesis.example.com", proxies);
+  EXPECT_EQ(far.status, 1);
+  EXPECT_THAT(far.err, HasSubstr("no connection to the proxy 127.0.0.1:9 on the way to kinesis.example.com:80"));
+  EXPECT_THAT(far.err, Not(HasSubstr("hush")));
+  EXPECT_THAT(far.err, Not(HasSubstr("--endpoint")));
+}
+
 // Answers every request alike, as a service does that does not know the caller.
 class Refuser {
  public:
-  Refuser() : listener_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+  Refuser()
+      : Refuser("400 Bad Request",
+                R"({"__type":"UnrecognizedClientException","message":"The security token is invalid."})",
+                "x-amzn-RequestId: r-1\r\nContent-Type: application/x-amz-json-1.1\r\n") {}
+  Refuser(const std::string& status, const std::string& body, const std::string& headers)
+      : reply_("HTTP/1.1 " + status + "\r\n" + headers +
+               "Connection: close\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body),
+        listener_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
     sockaddr_in address{};
     address.sin_family = AF_INET;
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
@@ -126,11 +203,6 @@ class Refuser {
 
  private:
   void serve() const {
-    const std::string body = R"({"__type":"UnrecognizedClientException","message":"The security token is invalid."})";
-    const auto reply =
-        "HTTP/1.1 400 Bad Request\r\nx-amzn-RequestId: r-1\r\nContent-Type: application/x-amz-json-1.1\r\n"
-        "Connection: close\r\nContent-Length: " +
-        std::to_string(body.size()) + "\r\n\r\n" + body;
     for (;;) {
       const int socket = ::accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC);
       if (socket < 0) {
@@ -138,7 +210,7 @@ class Refuser {
       }
       char request[16 * 1024];  // a whole one: they are small
       EXPECT_GT(::recv(socket, request, sizeof request, 0), 0);
-      EXPECT_EQ(::send(socket, reply.data(), reply.size(), MSG_NOSIGNAL), static_cast<ssize_t>(reply.size()));
+      EXPECT_EQ(::send(socket, reply_.data(), reply_.size(), MSG_NOSIGNAL), static_cast<ssize_t>(reply_.size()));
       ::shutdown(socket, SHUT_WR);
       while (::recv(socket, request, sizeof request, 0) > 0) {
       }
@@ -146,6 +218,7 @@ class Refuser {
     }
   }
 
+  const std::string reply_;
   const int listener_;
   std::uint16_t port_ = 0;
   std::thread thread_;
@@ -162,6 +235,13 @@ TEST_F(MisuseTest, RefusedCredentialsAreNamedAtOnce) {
     EXPECT_THAT(words, HasSubstr("(UnrecognizedClientException, HTTP 400, request r-1)"));
   }
   EXPECT_FALSE(std::filesystem::exists(directory / "weir-state"));
+}
+
+TEST_F(MisuseTest, AServerOfAnotherKindIsNamed) {
+  const Refuser pages("404 Not Found", "<html>no such page</html>", "Content-Type: text/html\r\n");
+  const auto words = expect_failure({"put", "words", "--endpoint", pages.endpoint()});
+  EXPECT_THAT(words,
+              HasSubstr("what answers at " + pages.endpoint() + " may be no Kinesis: check --endpoint (HTTP 404)"));
 }
 
 TEST_F(MisuseTest, MissingCredentialsAndRegionsAreNamed) {
@@ -187,6 +267,12 @@ TEST_F(MisuseTest, AStateThatIsNotThereIsNotMade) {
   EXPECT_FALSE(std::filesystem::exists(directory / "weir-state"));
   EXPECT_FALSE(std::filesystem::exists(directory / "x"));
   EXPECT_THAT(expect_failure({"query", "words.yaml", "--state", "memory"}), HasSubstr("kept in memory"));
+  std::filesystem::create_directory(directory / "empty");
+  for (const auto& arguments : {std::vector<std::string>{"query", "words.yaml", "--state", "empty"},
+                                {"dead", "list", "words.yaml", "--state", "empty"}}) {
+    EXPECT_THAT(expect_failure(arguments), HasSubstr("there is no state of pipeline words in empty"));
+  }
+  EXPECT_TRUE(std::filesystem::is_empty(directory / "empty"));
 }
 
 TEST_F(MisuseTest, AStateOfSomethingElseIsLeftAlone) {

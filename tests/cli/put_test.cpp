@@ -79,6 +79,65 @@ TEST_F(PutTest, StopsOnASignalAndSaysWhere) {
   EXPECT_THAT(end.err, HasSubstr("2 records put: every line up to 2, nothing after"));
 }
 
+// Ctrl-C while the service is slow to say whether there is such a stream: nothing is under way yet.
+TEST_F(PutTest, StopsOnASignalBeforeItHasBegun) {
+  emulator::Fault fault;
+  fault.kind = emulator::Fault::Kind::slow;
+  fault.delay = std::chrono::minutes(2);
+  kinesis.faults().add(fault);
+  for (const int number : {SIGINT, SIGTERM}) {
+    const auto calls = kinesis.calls(emulator::Operation::describe_stream_summary);
+    Child put(weir({"put", "s"}));
+    wait_until([&] { return kinesis.calls(emulator::Operation::describe_stream_summary) > calls; });
+    put.signal(number);
+    const auto end = put.finish();
+    EXPECT_EQ(end.status, 1);
+    EXPECT_EQ(end.err, "weir put: stopped before anything was put\n");
+  }
+}
+
+// What is under way is waited for; who does not want to wait says so again.
+TEST_F(PutTest, EndsAtOnceOnASecondSignal) {
+  emulator::Fault fault;
+  fault.kind = emulator::Fault::Kind::slow;
+  fault.calls = {emulator::Operation::put_records};
+  fault.delay = std::chrono::minutes(2);
+  kinesis.faults().add(fault);
+  Child put(weir({"put", "s"}));
+  put.write("a\n");
+  wait_until([&] { return kinesis.calls(emulator::Operation::put_records) > 0; });
+  int sent = 0;
+  wait_until([&] {
+    put.signal(SIGINT);
+    return ++sent == 50;  // some meet one that is not taken yet
+  });
+  const auto end = put.finish();
+  EXPECT_EQ(end.status, 128 + SIGINT);
+  EXPECT_EQ(end.err, "stopped at once; what is not stored yet is left out\n");
+}
+
+// The number of a closed stream goes to the next thing opened, which is then waited for as if it were input.
+TEST_F(PutTest, AClosedInputIsAnErrorAndNoWait) {
+  const auto closed = run_shell("exec timeout 20 \"$0\" put s - <&-");
+  EXPECT_EQ(closed.status, 1);
+  EXPECT_THAT(closed.err, HasSubstr("weir put: line 1: cannot read on: Bad file descriptor\n"));
+  const auto mute = run_shell("exec timeout 20 \"$0\" put s --json >&- < /dev/null");
+  EXPECT_EQ(mute.status, 1);
+  EXPECT_THAT(mute.err, HasSubstr("cannot write to standard output: Bad file descriptor"));
+  EXPECT_THAT(stored("s"), ElementsAre());
+}
+
+TEST_F(PutTest, NamesTheServicesErrorBesideItsSentence) {
+  emulator::Fault fault;
+  fault.kind = emulator::Fault::Kind::internal_failure;
+  fault.calls = {emulator::Operation::put_records};
+  kinesis.faults().add(fault);
+  const auto put = run({"put", "s"}, "a\n");
+  EXPECT_EQ(put.status, 1);
+  EXPECT_THAT(put.err, HasSubstr(" (InternalFailure, HTTP 500, request "));
+  EXPECT_TRUE(put.err.ends_with(")\n0 records put: nothing before it, nothing after\n")) << put.err;
+}
+
 TEST_F(PutTest, SendsFailedEntriesAgain) {
   emulator::Fault fault;
   fault.kind = emulator::Fault::Kind::failed_entries;

@@ -101,6 +101,25 @@ TEST_F(PutterTest, GivesUpWhenNothingIsStoredAgainAndAgain) {
   EXPECT_LT(time.elapsed(), std::chrono::minutes(2));
 }
 
+// A whole call that was throttled stored nothing: it deserves the patience that its entries get.
+TEST_F(PutterTest, SendsAThrottledCallAgain) {
+  fail(Fault::Kind::throttle, 9, 1);
+  ASSERT_TRUE(put("a\n").ok());
+  EXPECT_EQ(stored(), std::vector<std::string>{"a"});
+  EXPECT_EQ(kinesis.calls(Operation::put_records), 10U);
+}
+
+TEST_F(PutterTest, GivesUpWhenEveryCallIsThrottled) {
+  fail(Fault::Kind::throttle, std::nullopt, 1);
+  const auto outcome = put("a\n");
+  ASSERT_FALSE(outcome.ok());
+  EXPECT_EQ(outcome.error().code, "ProvisionedThroughputExceededException");
+  EXPECT_EQ(outcome.error().message,
+            "line 1: the service stored none of them in 10 attempts: Rate exceeded for stream s under account "
+            "000000000000.");
+  EXPECT_EQ(kinesis.calls(Operation::put_records), 10U);
+}
+
 // A call that failed as a whole may have taken effect: repeating it is the client's decision.
 TEST_F(PutterTest, DoesNotRepeatACallThatFailedAsAWhole) {
   fail(Fault::Kind::lost_reply, 1, 1);
@@ -167,7 +186,7 @@ TEST_F(PutterTest, CopiesEveryDeadLetter) {
 TEST_F(PutterTest, SaysWhetherCopyingMaySucceedLater) {
   std::vector<state::DeadLetter> letters(1);
   letters[0].partition_key = "k";
-  fail(Fault::Kind::throttle, 1, 1);
+  fail(Fault::Kind::internal_failure, 1, 1);
   DeadLetterCopies copies(kinesis, time, "s");
   EXPECT_EQ(time.run(copies.copy(letters, std::stop_token())).error().next, Next::retry);
   DeadLetterCopies nowhere(kinesis, time, "absent");

@@ -50,6 +50,63 @@ TEST_F(RunTest, DrainsOnASignalAndGoesOnAfterARestart) {
   EXPECT_EQ(query({"a", "--json"}), "{\"key\":\"a\",\"count\":3,\"sum\":6,\"mean\":2}\n");
 }
 
+TEST_F(RunTest, StopsOnASignalBeforeItHasBegun) {
+  emulator::Fault fault;
+  fault.kind = emulator::Fault::Kind::slow;
+  fault.delay = std::chrono::minutes(2);
+  kinesis.faults().add(fault);
+  Child run(weir({"run", "words.yaml"}));
+  wait_until([&] { return kinesis.calls(emulator::Operation::describe_stream_summary) > 0; });
+  run.signal(SIGINT);
+  const auto end = run.finish();
+  EXPECT_EQ(end.status, 1);
+  EXPECT_EQ(end.err, "weir run: stopped before anything was read\n");
+  EXPECT_FALSE(std::filesystem::exists(directory / "weir-state"));
+}
+
+// `weir run --until-caught-up && publish`: what was cut short must not be published.
+TEST_F(RunTest, StoppedBeforeItCaughtUpIsAFailureWhereThatWasAskedFor) {
+  emulator::Fault fault;
+  fault.kind = emulator::Fault::Kind::throttle;
+  fault.calls = {emulator::Operation::get_records};
+  kinesis.faults().add(fault);
+  Child run(weir({"run", "words.yaml", "--until-caught-up"}));
+  wait_until([&] { return kinesis.calls(emulator::Operation::get_records) > 0; });
+  run.signal(SIGINT);
+  const auto end = run.finish();
+  EXPECT_EQ(end.status, 1);
+  EXPECT_THAT(end.err, HasSubstr("weir run: stopped before every shard had been at its newest record\n"));
+  EXPECT_THAT(end.err, HasSubstr("0 records"));
+}
+
+// As documented: a JSON array. The argument travels through the command line, which has brackets of its own.
+TEST_F(RunTest, FindsCompoundKeys) {
+  put({R"({"w":"a","v":"b","n":1})", R"({"w":"[x]","v":7,"n":2})"});
+  const std::string rest = "aggregates:\n  count: count\n";
+  const std::string source = "name: words\nsource: { stream: words, start: trim_horizon }\n";
+  const auto ask = [&](const std::string& keys, const std::vector<std::string>& arguments) {
+    const auto state = "state-" + std::to_string(keys.size());
+    write_file("words.yaml", source + keys + rest);
+    EXPECT_EQ(run({"run", "words.yaml", "--until-caught-up", "--state", state}).status, 0);
+    std::vector<std::string> all{"query", "words.yaml", "--json", "--state", state};
+    all.insert(all.end(), arguments.begin(), arguments.end());
+    return run(all);
+  };
+  EXPECT_EQ(ask("key: [w, v]\n", {R"(["a","b"])", R"(["[x]",7])"}).out,
+            "{\"key\":[\"a\",\"b\"],\"count\":1}\n{\"key\":[\"[x]\",7],\"count\":1}\n");
+  for (const auto* shape : {"[]", "a", R"(["a"])"}) {
+    const auto wrong = ask("key: [w, v]\n", {shape});
+    EXPECT_EQ(wrong.status, 2);
+    EXPECT_THAT(wrong.err, HasSubstr(fmt::format("KEY: found '{}'; pipeline words is keyed by w and v: ", shape)));
+  }
+  EXPECT_EQ(ask("keys: [w, [w, v]]\n", {R"(["a","b"])", "[x]"}).out,
+            "{\"key\":[\"a\",\"b\"],\"by\":[\"w\",\"v\"],\"count\":1}\n{\"key\":\"[x]\",\"by\":\"w\",\"count\":1}\n");
+  const auto absent = ask("key: w\n", {"[]", "[x]", ""});
+  EXPECT_EQ(absent.status, 1);
+  EXPECT_EQ(absent.out, "{\"key\":\"[x]\",\"count\":1}\n");
+  EXPECT_EQ(absent.err, "weir query: there is no key '[]'\nweir query: there is no key ''\n");
+}
+
 // Asking must not need the worker to stop, which holds the state.
 TEST_F(RunTest, AnswersBesideARunningWorker) {
   put({R"({"w":"a","n":1})", "no json"});
@@ -88,7 +145,17 @@ TEST_F(RunTest, DeadLettersAreCountedAndListedAndChangeNoStatus) {
   EXPECT_EQ(letters, 3U);
   EXPECT_THAT(list.out, HasSubstr("MissingKey"));
   EXPECT_THAT(list.out, HasSubstr("WrongType"));
+  EXPECT_THAT(list.out, ::testing::Not(HasSubstr("{\"n\":1}")));
   EXPECT_EQ(list.err, "3 dead letters\n");
+}
+
+// To mend a record and put it again, one needs the record.
+TEST_F(RunTest, DeadLettersComeWithTheirPayload) {
+  ASSERT_EQ(run({"put", "words"}, "bad \"text\"\t\x1b\n\xff\x01\n").status, 0);
+  ASSERT_EQ(run({"run", "words.yaml", "--until-caught-up"}).status, 0);
+  const auto list = run({"dead", "list", "words.yaml", "--json"}).out;
+  EXPECT_THAT(list, HasSubstr(R"("bytes":12,"payload":"bad \"text\"\t\u001b"})"));
+  EXPECT_THAT(list, HasSubstr(R"("bytes":2,"payload_base64":"/wE="})"));
 }
 
 TEST_F(RunTest, CopiesDeadLettersToTheirStream) {

@@ -32,7 +32,7 @@ TEST_F(TableTest, AlignsNumbersToTheRight) {
   EXPECT_EQ(printed(),
             "key     flights      delay  worst\n"
             "JFK      12,345       7.50     -3\n"
-            "Zürich        7  -1,234.57      -\n");
+            "Zürich        7  -1,234.57   null\n");
 }
 
 // A rounded 128-bit sum would be a wrong number.

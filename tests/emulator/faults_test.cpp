@@ -1,6 +1,9 @@
 #include "weir/emulator/faults.hpp"
 
 #include <chrono>
+#include <fstream>
+#include <iterator>
+#include <set>
 
 #include "support.hpp"
 
@@ -30,6 +33,7 @@ TEST_F(FaultsTest, ThrottlesRecordsAndStreamsByTheirOwnNames) {
   ASSERT_EQ(code(put), "ProvisionedThroughputExceededException");
   EXPECT_TRUE(put.error().throttled);
   EXPECT_EQ(put.error().next, Next::retry);
+  EXPECT_EQ(put.error().message.find("  "), std::string::npos) << "a call that names no shard: " << put.error().message;
   EXPECT_EQ(code(call.describe("s")), "LimitExceededException");
   EXPECT_TRUE(call.put("s", "a").ok());
 }
@@ -183,20 +187,36 @@ TEST(FaultsFile, ReadsTheExample) {
   EXPECT_GE(script.faults.size(), 5U);
 }
 
+// What a page shows is typed off: each of its examples must be one.
+TEST(FaultsFile, ReadsTheExamplesOfItsPage) {
+  std::ifstream file(WEIR_SOURCE_DIR "/docs/faults.md");
+  std::string page((std::istreambuf_iterator<char>(file)), {});
+  std::set<std::string_view> kinds;
+  const std::string mark = "```yaml\n";
+  for (auto at = page.find(mark); at != std::string::npos; at = page.find(mark, at)) {
+    at += mark.size();
+    const auto script = must(parse_faults(page.substr(at, page.find("```", at) - at), "faults.md"));
+    for (const auto& fault : script.faults) {
+      kinds.insert(to_string(fault.kind));
+    }
+  }
+  EXPECT_EQ(kinds.size(), 12U) << "one of each kind";
+}
+
 TEST(FaultsFile, ReadsEveryMember) {
-  const auto script =
-      must(parse_faults("seed: 7\nfaults:\n"
-                        "  - {fault: throttle, call: [GetRecords, PutRecord], stream: s, shard: shardId-000000000001, "
-                        "after: 10, times: 3, "
-                        "probability: 0.25}\n"
-                        "  - {fault: slow, delay: 2s}\n"
-                        "  - {fault: trim, call: GetRecords, answer: empty}\n",
-                        "f.yaml"));
+  const auto script = must(parse_faults(
+      "seed: 7\nfaults:\n"
+      "  - {fault: throttle, call: [GetRecords, GetShardIterator], stream: s, shard: shardId-000000000001, "
+      "after: 10, times: 3, "
+      "probability: 0.25}\n"
+      "  - {fault: slow, delay: 2s}\n"
+      "  - {fault: trim, call: GetRecords, answer: empty}\n",
+      "f.yaml"));
   EXPECT_EQ(script.seed, 7U);
   ASSERT_EQ(script.faults.size(), 3U);
   const Fault& first = script.faults[0];
   EXPECT_EQ(first.kind, Kind::throttle);
-  EXPECT_EQ(first.calls, (std::vector{Operation::get_records, Operation::put_record}));
+  EXPECT_EQ(first.calls, (std::vector{Operation::get_records, Operation::get_shard_iterator}));
   EXPECT_EQ(first.stream, "s");
   EXPECT_EQ(first.shard, shard_1);
   EXPECT_EQ(first.after, 10U);
@@ -214,6 +234,16 @@ TEST(FaultsFile, NamesAMistakeWithItsPlaceAndWhatWasExpected) {
       {"faults:\n  - fault: cut\n    times: -1\n", "f.yaml:3:12: found '-1', expected a whole number"},
       {"faults:\n  - fault: cut\n    probability: 2\n", "f.yaml:3:18: found '2', expected a probability"},
       {"faults:\n  - fault: slow\n    delay: 5\n", "f.yaml:3:12: found '5', expected a time"},
+      {"faults:\n  - fault: cut\n    times: 0\n", "f.yaml:3:12: found '0', expected a whole number from 1"},
+      {"faults:\n  - fault: cut\n    probability: 0\n", "f.yaml:3:18: found '0', expected a probability above 0"},
+      {"faults:\n  - fault: cut\n    call: []\n", "f.yaml:3:11: found no call, expected at least one"},
+      {"faults:\n  - fault: cut\n    call: ListStreams\n    shard: shardId-000000000000\n",
+       "f.yaml:4:12: found `shard` with ListStreams, expected it with calls that name one: GetShardIterator, "},
+      {"faults:\n  - fault: throttle\n    call: [GetRecords, PutRecord]\n    shard: shardId-000000000000\n",
+       "f.yaml:4:12: found `shard` with PutRecord, "},
+      {"faults:\n  - fault: cut\n    call: ListStreams\n    stream: s\n",
+       "f.yaml:4:13: found `stream` with ListStreams, "},
+      {"faults:\n  - fault: \"a\\eb\"\n", "f.yaml:2:12: found 'a?b', expected one of throttle"},
       {"faults:\n  - fault: cut\n    delay: 5s\n", "f.yaml:3:12: found `delay` with cut"},
       {"faults:\n  - fault: cut\n    answer: empty\n", "f.yaml:3:13: found `answer` with cut"},
       {"faults:\n  - fault: cut\n    call: Put\n", "f.yaml:3:11: found 'Put', expected a call that can meet cut: "},

@@ -39,9 +39,11 @@ class HttpClient {
     socket_.connect({boost::asio::ip::address_v4::loopback(), port});
   }
 
-  void send(std::string_view bytes) {
-    boost::system::error_code error;  // the server may have closed already
+  /// False: the server has closed already.
+  bool send(std::string_view bytes) {
+    boost::system::error_code error;
     boost::asio::write(socket_, boost::asio::buffer(bytes), error);
+    return !error;
   }
 
   HttpReply read() {

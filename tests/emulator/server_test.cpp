@@ -148,6 +148,24 @@ TEST_F(ServerTest, RefusesARequestLargerThanItsLimits) {
   EXPECT_EQ(chunked.read().status, 413);
 }
 
+// Closed while its client still sends, a connection is reset, and the reply lost with it.
+TEST_F(ServerTest, TellsWhoSendsFarTooMuch) {
+  Server::Options options;
+  options.body_bytes_max = 1000;
+  restart(options);
+  HttpClient client(server->port());
+  EXPECT_TRUE(client.send(HttpClient::request("PutRecord", std::string(16 << 20, ' '))));
+  EXPECT_EQ(client.read().status, 413);
+  EXPECT_TRUE(client.closed());
+}
+
+TEST_F(ServerTest, NamesAnOperationItDoesNotKnow) {
+  const auto reply = call("DescribeStreamConsumer", "{}");
+  EXPECT_EQ(reply.status, 400);
+  EXPECT_NE(reply.body.find("This endpoint does not know the operation DescribeStreamConsumer."), std::string::npos)
+      << reply.body;
+}
+
 TEST_F(ServerTest, ReadsAChunkedBody) {
   HttpClient client(server->port());
   client.send(

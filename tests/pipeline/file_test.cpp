@@ -90,6 +90,43 @@ TEST(PipelineFile, EachMistakeIsToldWithItsPlace) {
             "f.yaml:1:7: found a list, expected the pipeline's name");
 }
 
+// Found out when the first record comes, or by the service's own words, they would have no place.
+TEST(PipelineFile, EachValueIsCheckedWhereItStands) {
+  EXPECT_EQ(mistake(head + "decode: text\nkey: origin\naggregates: { n: count }\n"),
+            "f.yaml:4:6: found \"origin\", expected `text`: with `decode: text` there is no other field");
+  EXPECT_EQ(mistake(head + "decode: bytes\nkey: bytes\naggregates: { n: { sum: a } }\n"),
+            "f.yaml:5:25: found \"a\", expected `bytes`: with `decode: bytes` there is no other field");
+  const std::string path = "expected a field such as `delay`, or a path such as `flight.delay`";
+  EXPECT_EQ(mistake(head + "key: a..b\naggregates: { n: count }\n"), "f.yaml:3:6: found \"a..b\", " + path);
+  EXPECT_EQ(mistake(head + "key: [a, b.]\naggregates: { n: count }\n"), "f.yaml:3:10: found \"b.\", " + path);
+  EXPECT_EQ(mistake(head + "keys: [a, [b, .c]]\naggregates: { n: count }\n"), "f.yaml:3:15: found \".c\", " + path);
+  EXPECT_EQ(mistake(head + tail + "event_time: .\n"), "f.yaml:5:13: found \".\", " + path);
+  const std::string name = "expected a stream's name (1 to 128 of a-z A-Z 0-9 _ . -)";
+  const std::string arn = name + ", or arn:aws:kinesis:<region>:<account>:stream/<name>";
+  EXPECT_EQ(mistake("name: d\nsource: { stream: 'b d' }\n" + tail), "f.yaml:2:19: found \"b d\", " + arn);
+  EXPECT_EQ(mistake("name: d\nsource:\n  stream: 'arn:aws:s3:::x'\n" + tail),
+            "f.yaml:3:11: found \"arn:aws:s3:::x\", " + arn);
+  EXPECT_EQ(mistake(head + tail + "dead_letters: { stream: a/b }\n"), "f.yaml:5:25: found \"a/b\", " + name);
+  EXPECT_EQ(mistake(""), "f.yaml:1:1: found nothing, expected a pipeline: `name: ...`");
+  EXPECT_EQ(mistake(head + tail + "---\n" + head), "f.yaml:5:1: found a second document, expected one pipeline");
+}
+
+TEST(PipelineFile, RegionAndEndpointAreCheckedByWhoCallsThem) {
+  FileChecks checks;
+  checks.region = [](std::string_view text) { return text == "good"; };
+  checks.endpoint = checks.region;
+  const auto read_with = [&](const std::string& setting) {
+    const auto file = parse_file("name: d\nsource: { stream: s, " + setting + " }\n" + tail, "f.yaml", checks);
+    return file ? std::string() : file.error().message;
+  };
+  EXPECT_EQ(read_with("region: good, endpoint: good"), "");
+  EXPECT_EQ(read_with("region: 'a b'"), "f.yaml:2:30: found \"a b\", expected a region such as us-east-1");
+  EXPECT_EQ(read_with("endpoint: foo"),
+            "f.yaml:2:32: found \"foo\", expected an address such as http://127.0.0.1:4567");
+  EXPECT_EQ(read_with("endpoint: 'http://me:hush@x'"),
+            "f.yaml:2:32: found a user name or password, expected an address such as http://127.0.0.1:4567");
+}
+
 // Nothing half-meant is accepted: each of these would run and count something nobody asked for.
 TEST(PipelineFile, RefusesWhatMakesNoPipeline) {
   for (const auto& text : {
@@ -134,6 +171,8 @@ TEST(PipelineFile, RefusesWhatMakesNoPipeline) {
 }
 
 TEST(PipelineFile, AFileThatCannotBeReadIsNamed) {
+  EXPECT_EQ(load_file("/no/such/file.yaml").error().message, "there is no file /no/such/file.yaml");
+  EXPECT_EQ(load_file("/").error().message, "/ cannot be read: Is a directory");
   for (const auto* path : {"/no/such/file.yaml", "/"}) {
     const auto file = load_file(path);
     ASSERT_FALSE(file.ok());

@@ -352,6 +352,27 @@ TYPED_TEST_P(StoreConformance, KeepsDeadLettersWholeAndInOrder) {
   EXPECT_TRUE(value_of(store.dead_letters("flights", "kinesis:flights", after, 1)).empty());
 }
 
+// A hundred letters of 10 MiB would be a gigabyte in memory at once.
+TYPED_TEST_P(StoreConformance, PagesDeadLettersByTheirBytes) {
+  auto& store = this->store();
+  Draft draft;
+  const std::string half(letter_page_bytes / 2, 'x');
+  draft.discover("a").advance("a", "", "20");
+  draft.letter("a", "1", half).letter("a", "2", half).letter("a", "3", half + half + half).letter("a", "4", "");
+  ASSERT_TRUE(draft.into(store).ok());
+  std::optional<DeadLetter> after;
+  std::vector<std::size_t> sizes;
+  for (;;) {
+    auto page = value_of(store.dead_letters("flights", "kinesis:flights", after ? &*after : nullptr, 100));
+    if (page.empty()) {
+      break;
+    }
+    sizes.push_back(page.size());
+    after = std::move(page.back());
+  }
+  EXPECT_EQ(sizes, (std::vector<std::size_t>{2, 1, 1}));
+}
+
 // Each loop commits its own shards at the same time, and they meet in the rows: a lost update is a lost record.
 TYPED_TEST_P(StoreConformance, LosesNothingWhenThreadsCommitTheSameRows) {
   auto& store = this->store();
@@ -397,6 +418,6 @@ REGISTER_TYPED_TEST_SUITE_P(StoreConformance, IsEmptyBeforeTheFirstCommit, AddsT
                             GivesBackEverythingAboutTheStream, RefusesAnotherStreamOrStartUnderTheSameName,
                             KeepsPipelinesAndStreamsApart, KeepsTheDefinition, ReadsManyRowsInTheOrderAsked,
                             ScansRowsPageByPageInKeyOrder, KeepsDeadLettersWholeAndInOrder,
-                            LosesNothingWhenThreadsCommitTheSameRows);
+                            PagesDeadLettersByTheirBytes, LosesNothingWhenThreadsCommitTheSameRows);
 
 }  // namespace weir::state

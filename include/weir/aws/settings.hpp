@@ -47,6 +47,11 @@ Result<Settings> resolve_settings(const SettingsOptions& options);
 /// The regional endpoint by the service's rules (botocore `endpoint-rule-set-1.json`, `partitions.json`).
 std::string kinesis_endpoint(std::string_view region, bool fips = false, bool dual_stack = false);
 
+/// Whether a text can be the name of a region, or a whole endpoint: http or https, a host, a port from 1 to 65535,
+/// no user, query or fragment.
+bool is_region(std::string_view text);
+bool is_endpoint(std::string_view text);
+
 /// Whether plain http to this machine itself.
 bool is_loopback(std::string_view endpoint);
 

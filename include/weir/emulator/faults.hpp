@@ -73,17 +73,17 @@ std::string_view to_string(Fault::Kind kind) noexcept;  // "throttle", "internal
 /// `slow` before it delays the call. Any thread may call it. With one seed and one order of calls, the
 /// same calls are struck.
 ///
-/// From a file (`weir local --faults FILE`):
+/// From a file (`weir local --faults FILE`; docs/faults.md):
 ///
 ///     seed: 7                      # optional, default 1
 ///     faults:
 ///       - fault: throttle          # the kinds above, with '-' for '_'
 ///         call: GetRecords         # or a list: [PutRecord, PutRecords]; optional: all
 ///         stream: flights          # optional
-///         shard: shardId-000000000001   # optional
+///         shard: shardId-000000000001   # optional; calls that name a shard
 ///         after: 10                # lets ten such calls pass; optional, default 0
 ///         times: 3                 # then strikes three; optional, default without end
-///         probability: 0.5         # of each such call; optional, default 1
+///         probability: 0.5         # of each such call, above 0; optional, default 1
 ///       - fault: slow
 ///         delay: 250ms             # ms or s; optional, default 1s
 ///       - fault: trim

@@ -36,7 +36,8 @@ class Client {
     std::size_t pool_buffers_max = 256;
     bool verify_tls = true;
     std::string ca_bundle;  ///< a PEM file; empty: the system's
-    std::string proxy;      ///< empty: as the environment says (http_proxy, https_proxy, no_proxy)
+    /// Empty: as the environment says (http_proxy, https_proxy, no_proxy), and none to this machine itself.
+    std::string proxy;
     std::string user_agent = "weir";
     Options() {}  // not aggregate: braces beside co_await are miscompiled by GCC 12
   };
@@ -51,7 +52,8 @@ class Client {
   /// again; nothing else is repeated, and redirects are not followed.
   ///
   /// Errors, which name host and port and never a query, header or body:
-  /// - `retry`: ConnectionRefused, ConnectionFailed, HostNotFound, Timeout, ConnectionLost (also in the
+  /// - `retry`: ConnectionRefused, ConnectionFailed, ProxyUnreachable, HostNotFound, Timeout, ConnectionLost (also in
+  /// the
   ///   middle of a body), TlsHandshake, Overloaded
   /// - `refused`: TlsVerification, BadRequest (URL, method or header not sendable)
   /// - `corrupt`: BadReply (not HTTP), ReplyTooLarge

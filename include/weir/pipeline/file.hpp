@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -37,9 +38,17 @@ struct FileDefinition {
   std::string dead_letter_stream;
 };
 
+/// Whether a region or an endpoint that the file names can be one: what calls the service knows (`aws::is_region`,
+/// `aws::is_endpoint`). Without them any text is taken.
+struct FileChecks {
+  std::function<bool(std::string_view)> region;
+  std::function<bool(std::string_view)> endpoint;
+};
+
 /// Fails with `refused`: each mistake is told with file, line, column, what was found and what was expected.
-Result<FileDefinition> load_file(const std::string& path);
+Result<FileDefinition> load_file(const std::string& path, const FileChecks& checks = FileChecks());
 /// The same from text; `path` is for messages.
-Result<FileDefinition> parse_file(const std::string& text, const std::string& path);
+Result<FileDefinition> parse_file(const std::string& text, const std::string& path,
+                                  const FileChecks& checks = FileChecks());
 
 }  // namespace weir::pipelines

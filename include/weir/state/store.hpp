@@ -77,6 +77,9 @@ struct Commit {
   bool sync = false;  ///< on the disk before it completes
 };
 
+/// A payload has up to 10 MiB, so that pages of dead letters are limited by bytes too.
+inline constexpr std::size_t letter_page_bytes = 4U * 1024 * 1024;
+
 /// What a store holds of one pipeline.
 struct Contents {
   std::string pipeline;
@@ -118,7 +121,8 @@ class Store {
   /// first). Fewer than `rows_max`: the last page.
   virtual Task<std::vector<Row>> scan(std::string_view pipeline, std::string_view prefix, std::string_view after,
                                       std::size_t rows_max) = 0;
-  /// Dead letters in the order of (shard, sequence number), after the given event (empty: the first).
+  /// Dead letters in the order of (shard, sequence number), after the given event (empty: the first). A page is
+  /// full at `letters_max`, or once its payloads reach `letter_page_bytes`; an empty one comes after the last.
   virtual Task<std::vector<DeadLetter>> dead_letters(std::string_view pipeline, std::string_view stream,
                                                      const DeadLetter* after, std::size_t letters_max) = 0;
   virtual Task<std::uint64_t> dead_letter_count(std::string_view pipeline) = 0;

@@ -18,7 +18,7 @@ struct Query {
   enum class Type : std::uint8_t {
     keys,          ///< the rows of `keys`, in their order; absent ones are not answered
     all,           ///< every row, in key order
-    dead_letters,  ///< every dead letter, without its payload
+    dead_letters,  ///< every dead letter: `payload`, or `payload_base64` where it is no UTF-8
     count,         ///< {"keys":N}
     since,         ///< {"<aggregate>":"<time>", ...}: those added after the pipeline's first run
   };

@@ -1,0 +1,34 @@
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <stop_token>
+#include <thread>
+
+#include "cli/console.hpp"
+
+namespace weir::cli {
+
+/// SIGINT and SIGTERM as a request to stop, whatever the command is busy with: reaching the service, waiting
+/// for a state, reading. A second one ends the program at once, which loses nothing: what is stored is stored
+/// whole. Make it before anything is reached. `console` must outlive it.
+class Interrupt {
+ public:
+  explicit Interrupt(Console& console);
+  ~Interrupt();
+  Interrupt(const Interrupt&) = delete;
+  Interrupt& operator=(const Interrupt&) = delete;
+
+  std::stop_token token() const { return stop_.get_token(); }
+
+ private:
+  void wait();
+
+  Console& console_;
+  std::stop_source stop_;
+  boost::asio::io_context loop_{1};
+  boost::asio::signal_set signals_;
+  std::thread thread_;
+};
+
+}  // namespace weir::cli
