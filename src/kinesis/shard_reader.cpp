@@ -23,6 +23,8 @@ constexpr std::uint32_t empty_pages_at_tip_max = 3;
 constexpr std::chrono::milliseconds empty_page_pause{200};
 // Arrival times are approximate, and clocks differ.
 constexpr std::chrono::minutes clock_slack{1};
+// Retention goes on taking while an iterator waits for its first use: it lives for five minutes.
+constexpr std::chrono::minutes unread_slack = std::chrono::minutes(5) + clock_slack;
 
 bool is_missing(const Error& error) {
   return error.code == "ResourceNotFoundException" || error.code == "InvalidArgumentException";
@@ -55,7 +57,12 @@ ShardReader::ShardReader(const Context& context, stream::ShardId shard, const st
       limiter_(context.config->keep_quotas ? reads_per_second_max : 0,
                context.config->keep_quotas ? read_bytes_per_second_max : 0),
       backoff_(Backoff::Options(), Random(seed)),
-      bytes_expected_(page_bytes_max) {}
+      bytes_expected_(page_bytes_max) {
+  read_up_to_before_.fill(read_up_to_);
+  position_lost_ = !after_.empty() && std::ranges::any_of(*context.gaps, [this](const stream::Gap& gap) {
+    return gap.accepted && gap.shard == shard_ && gap.from == after_;
+  });
+}
 
 Task<stream::Batch> ShardReader::next(std::stop_token stop) {
   for (;;) {
@@ -67,7 +74,7 @@ Task<stream::Batch> ShardReader::next(std::stop_token stop) {
       }
       stream::Batch batch;
       batch.shard = shard_;
-      batch.end = children ? *std::move(children) : std::vector<stream::Shard>();
+      batch.end = born_later(children ? *std::move(children) : std::vector<stream::Shard>());
       co_return batch;
     }
     if (iterator_.empty()) {
@@ -90,6 +97,13 @@ Task<stream::Batch> ShardReader::next(std::stop_token stop) {
       std::optional<stream::RawRecord> first = reply.records.front();
       WEIR_CO_CHECK(co_await position_missing(first));
     }
+    if (!reply.next_shard_iterator && !proven_) {  // an end in place of the position: what was between is gone
+      WEIR_CO_CHECK(co_await position_missing(std::nullopt));
+    }
+    if (proven_) {  // else nobody knows what is missing before it
+      read_up_to_ = std::max(read_up_to_, fetched_up_to_);
+      read_up_to_before_ = {read_up_to_before_[1], read_up_to_before_[2], read_up_to_};
+    }
     if (!reply.next_shard_iterator) {
       WEIR_CO_TRY(auto batch, co_await end_of_shard(std::move(reply), stop));
       if (batch) {
@@ -111,7 +125,6 @@ Task<stream::Batch> ShardReader::next(std::stop_token stop) {
 }
 
 Task<void> ShardReader::open(std::stop_token stop) {
-  WEIR_CO_CHECK(co_await check_unread_too_long());
   api::GetShardIteratorRequest request;
   request.stream = context_.stream;
   request.shard_id = shard_;
@@ -132,6 +145,11 @@ Task<void> ShardReader::open(std::stop_token stop) {
   }
   auto iterator = co_await context_.api->get_shard_iterator(request, stop);
   if (iterator) {
+    // An iterator belongs to one making of the stream. It is this one's if the stream is still the same now;
+    // opened by name, it could be another's whose shards have the same names.
+    WEIR_CO_CHECK(co_await context_.check_identity(stop));
+    // Only now: the call may have taken a while, and retention has its own clock.
+    WEIR_CO_CHECK(co_await check_unread_too_long());
     iterator_ = *std::move(iterator);
     co_return Result<void>();
   }
@@ -182,9 +200,17 @@ Task<std::optional<api::GetRecordsReply>> ShardReader::fetch(std::stop_token sto
   limiter_.received(context_.clock->elapsed(), reply->wire_bytes);
   behind_ = reply->behind;
   bytes_expected_ = std::clamp(reply->wire_bytes * 2, page_bytes_min, page_bytes_max);
-  read_up_to_ = std::max(read_up_to_, called_at - behind_);
+  fetched_up_to_ = called_at - behind_;
   backoff_.reset();
   co_return std::optional<api::GetRecordsReply>(*std::move(reply));
+}
+
+// Children are younger than the last moment at which the shard was surely open.
+std::vector<stream::Shard> ShardReader::born_later(std::vector<stream::Shard> children) const {
+  for (auto& child : children) {
+    child.born_after = read_up_to_before_.front();
+  }
+  return children;
 }
 
 // Decides what an error means for this shard: wait and go on, reopen, or fail.
@@ -234,31 +260,31 @@ Task<void> ShardReader::recover(Error error, std::stop_token stop) {
 Task<void> ShardReader::position_missing(std::optional<stream::RawRecord> first) {
   const auto retention = std::chrono::milliseconds(context_.retention_ms->load(std::memory_order_relaxed));
   const bool aged_out = arrival_ + retention < resumed_at_ + clock_slack;
-  const bool all_read = resumed_read_up_to_ + retention > resumed_at_ + clock_slack;
+  const bool all_read = resumed_read_up_to_ + retention > context_.clock->now() + unread_slack;
   proven_ = true;
   from_horizon_ = false;
-  if (aged_out && all_read) {
+  if (all_read && (aged_out || position_lost_)) {
     co_return Result<void>();
   }
   stream::Gap gap;
   gap.from = after_;
   gap.to = first ? stream::SequenceNumber(first->sequence_number) : stream::SequenceNumber();
   gap.reason = fmt::format("records of shard {} after {} were trimmed before they were read", shard_, after_.text());
-  co_return co_await on_record(std::move(gap));
+  WEIR_CO_CHECK(co_await on_record(std::move(gap)));
+  position_lost_ = true;
+  co_return Result<void>();
 }
 
-// A shard that was seen long ago and not read since (its parent took its time, or nobody was running) may
-// have lost its first records to retention.
+// Without a position nothing proves that the oldest record is the first one. Where all that can be said of a
+// shard is older than the retention (its parent took its time, nobody was running), records may be gone.
 Task<void> ShardReader::check_unread_too_long() {
   const auto retention = std::chrono::milliseconds(context_.retention_ms->load(std::memory_order_relaxed));
-  const bool first_time = !std::exchange(opened_, true);
-  if (!first_time || !after_.empty() || read_up_to_ == Timestamp() ||
-      read_up_to_ + retention + clock_slack >= context_.clock->now()) {
+  if (!after_.empty() || read_up_to_ == Timestamp() || read_up_to_ + retention > context_.clock->now() + unread_slack) {
     co_return Result<void>();
   }
   stream::Gap gap;
-  gap.reason =
-      fmt::format("shard {} was first seen longer ago than the stream keeps records, and not read since", shard_);
+  gap.reason = fmt::format("shard {} was not looked at for longer than the stream keeps records (since {})", shard_,
+                           to_string(read_up_to_));
   co_return co_await on_record(std::move(gap));
 }
 
@@ -296,7 +322,10 @@ Task<void> ShardReader::empty_page(std::chrono::milliseconds behind) {
 Task<std::optional<stream::Batch>> ShardReader::end_of_shard(api::GetRecordsReply reply, std::stop_token stop) {
   std::vector<stream::Shard> children;
   for (auto& child : reply.child_shards) {
-    children.push_back({std::move(child.id), std::move(child.parents)});
+    stream::Shard born;
+    born.id = std::move(child.id);
+    born.parents = std::move(child.parents);
+    children.push_back(std::move(born));
   }
   iterator_.clear();
   if (children.empty()) {
@@ -320,7 +349,7 @@ Task<std::optional<stream::Batch>> ShardReader::end_of_shard(api::GetRecordsRepl
     }
   }
   auto batch = make_batch(std::move(reply));
-  batch.end = std::move(children);
+  batch.end = born_later(std::move(children));
   co_return std::optional<stream::Batch>(std::move(batch));
 }
 
@@ -356,13 +385,14 @@ stream::Batch ShardReader::make_batch(api::GetRecordsReply reply) {
   batch.records = std::move(reply.records);
   batch.buffer = std::move(reply.buffer);
   batch.behind = reply.behind;
-  batch.read_up_to = read_up_to_;
+  batch.read_up_to = read_up_to_before_[1];
   batch.lease = std::move(lease_);
   for (const auto& record : batch.records) {
     batch.bytes += record.data.size();
   }
   if (!batch.records.empty()) {
     after_ = stream::SequenceNumber(batch.records.back().sequence_number);
+    position_lost_ = false;
     arrival_ = batch.records.back().arrival;
   }
   say(stream::ShardState::reading, std::string(), reply.behind);
@@ -376,7 +406,7 @@ void ShardReader::say(stream::ShardState state, std::string reason, std::optiona
   status.reason = std::move(reason);
   status.behind = behind;
   if (state == stream::ShardState::caught_up) {
-    status.read_up_to = read_up_to_;
+    status.read_up_to = read_up_to_before_[1];
   }
   context_.report(status);
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <cstdint>
 #include <functional>
@@ -39,6 +40,8 @@ class ShardReader {
     stream::Start start;
     /// The stream's retention, as last seen.
     const std::atomic<std::int64_t>* retention_ms = nullptr;
+    /// On record when reading began.
+    const std::vector<stream::Gap>* gaps = nullptr;
     /// Succeeds while the stream is the one the positions belong to.
     std::function<Task<void>(std::stop_token)> check_identity;
     /// The shard's children by listing; fails with `no_children` when none are to be seen.
@@ -64,6 +67,7 @@ class ShardReader {
   Task<void> on_record(stream::Gap gap);
   Task<void> empty_page(std::chrono::milliseconds behind);
   Task<std::optional<stream::Batch>> end_of_shard(api::GetRecordsReply reply, std::stop_token stop);
+  std::vector<stream::Shard> born_later(std::vector<stream::Shard> children) const;
   Result<void> take_new_records(api::GetRecordsReply& reply);
   stream::Batch make_batch(api::GetRecordsReply reply);
   void say(stream::ShardState state, std::string reason, std::optional<std::chrono::milliseconds> behind = {});
@@ -73,9 +77,14 @@ class ShardReader {
   stream::SequenceNumber after_;
   Timestamp arrival_;
   Timestamp read_up_to_;
+  Timestamp fetched_up_to_{};  // by the last reply, if nothing is missing before it
   bool from_start_;
   bool vanished_ = false;
-  bool opened_ = false;
+  bool position_lost_ = false;  // that `after_` is gone is on record, and accepted
+  // What `read_up_to_` was after each of the last three replies, the newest last. When the last one is the end,
+  // the shard was surely open at the first: a closed one may send an iterator once more, with its last records.
+  // For the same reason what is told to others, and may be all that a restart knows, is the one before the last.
+  std::array<Timestamp, 3> read_up_to_before_{};
 
   std::string iterator_;
   // The record `after_` has been seen again, or something older, since the iterator was opened at it: so

@@ -33,6 +33,9 @@ stream::Shard shard_of(const api::Shard& listed) {
   return shard;
 }
 
+// Between two listings when one is wanted soon: ListShards takes a hundred calls a second of an account.
+constexpr std::chrono::milliseconds list_pause{200};
+
 void say_starting(stream::Sink& sink, const stream::ShardId& shard) {
   stream::ShardStatus status;
   status.shard = shard;
@@ -89,7 +92,13 @@ struct StreamSource::Shared {
   std::mutex mutex;
   Random random;                // guarded by mutex
   std::uint32_t readers = 0;    // guarded by mutex
+  std::stop_source list_soon;   // ends the wait for the next listing; guarded by mutex
+  std::uint64_t checks_started = 0;   // of the identity; guarded by mutex
+  std::uint64_t checks_finished = 0;  // the last that succeeded; guarded by mutex
+  bool checking = false;              // guarded by mutex
+  Signal checked;
   std::atomic<bool> listed = false;  // the shards were listed once since reading began
+  Timestamp listed_at{};             // the last listing, by the loop that lists
 
   std::uint64_t seed() {
     const std::scoped_lock lock(mutex);
@@ -99,9 +108,13 @@ struct StreamSource::Shared {
   Task<api::StreamSummary> describe(std::stop_token stop);
   Task<std::vector<stream::Shard>> list(std::stop_token stop);
   Task<void> check_identity(stream::StreamIdentity expected, std::stop_token stop);
+  Task<void> check_identity_anew(stream::StreamIdentity expected, std::stop_token stop);
   Task<std::vector<stream::Shard>> children_of(const stream::ShardId& parent, std::stop_token stop);
+  Timestamp born_after(const stream::Shard& shard, const stream::Positions& positions) const;
   std::vector<ShardMap::Entry> new_shards(std::vector<stream::Shard> listed_shards, const stream::Positions& positions);
-  Task<void> discover(std::vector<stream::Shard> listed_shards, const stream::Positions& positions, stream::Sink& sink);
+  Task<void> discover(std::vector<stream::Shard> listed_shards, std::uint64_t listing,
+                      const stream::Positions& positions, stream::Sink& sink);
+  Task<void> wait_to_list(Duration time, std::stop_token stop);
   Task<void> follow(const stream::Positions& positions, stream::Sink& sink, std::stop_token stop);
   Task<void> read_shard(const ShardReader::Context& context, ShardMap::Entry shard, stream::Sink& sink,
                         std::stop_token stop);
@@ -173,6 +186,39 @@ Task<void> StreamSource::Shared::check_identity(stream::StreamIdentity expected,
   }
 }
 
+// Succeeds once a check that began after this call has succeeded. One check serves all who wait for it: a
+// thousand shards that open their iterators together cost a few calls.
+Task<void> StreamSource::Shared::check_identity_anew(stream::StreamIdentity expected, std::stop_token stop) {
+  std::uint64_t wanted = 0;
+  for (;;) {
+    const auto ticket = checked.ticket();
+    std::uint64_t mine = 0;
+    {
+      const std::scoped_lock lock(mutex);
+      wanted = wanted == 0 ? checks_started + 1 : wanted;
+      if (checks_finished >= wanted) {
+        co_return Result<void>();
+      }
+      if (!checking) {
+        checking = true;
+        mine = ++checks_started;
+      }
+    }
+    if (mine == 0) {
+      WEIR_CO_CHECK(co_await checked.wait(ticket, stop));
+      continue;
+    }
+    auto done = co_await check_identity(expected, stop);
+    {
+      const std::scoped_lock lock(mutex);
+      checking = false;
+      checks_finished = done ? mine : checks_finished;
+    }
+    checked.notify();
+    WEIR_CO_CHECK(std::move(done));
+  }
+}
+
 Task<std::vector<stream::Shard>> StreamSource::Shared::children_of(const stream::ShardId& parent,
                                                                    std::stop_token stop) {
   WEIR_CO_TRY(auto listed_shards, co_await list(stop));
@@ -184,6 +230,31 @@ Task<std::vector<stream::Shard>> StreamSource::Shared::children_of(const stream:
                     fmt::format("shard {} gave no next iterator, and no children are listed", parent));
   }
   co_return listed_shards;
+}
+
+// When was a shard, seen for the first time now, surely not there yet? At the last listing. For one that came
+// while nobody listed: it is younger than what its parents were read up to, or, where they came and went
+// unseen, than the same of whichever shard it descends from.
+Timestamp StreamSource::Shared::born_after(const stream::Shard& shard, const stream::Positions& positions) const {
+  if (listed) {
+    return listed_at;
+  }
+  if (positions.shards.empty()) {
+    return positions.start ? positions.start->settled : clock.now();
+  }
+  std::optional<Timestamp> of_parents;
+  for (const auto& parent : shard.parents) {
+    if (const auto at = positions.shards.find(parent); at != positions.shards.end()) {
+      of_parents = std::max(of_parents.value_or(at->second.read_up_to), at->second.read_up_to);
+    }
+  }
+  std::optional<Timestamp> of_any;
+  for (const auto& [id, position] : positions.shards) {
+    if (!position.ended) {
+      of_any = std::min(of_any.value_or(position.read_up_to), position.read_up_to);
+    }
+  }
+  return of_parents.value_or(of_any.value_or(clock.now()));
 }
 
 // The listed shards that were never seen, as positions to start from.
@@ -199,7 +270,7 @@ std::vector<ShardMap::Entry> StreamSource::Shared::new_shards(std::vector<stream
     stream::ShardPosition position;
     position.parents = shard.parents;
     position.from_start = from_start;
-    position.read_up_to = clock.now();
+    position.read_up_to = born_after(shard, positions);
     found.emplace_back(shard.id, std::move(position));
     chosen.insert(shard.id);
   };
@@ -222,8 +293,8 @@ std::vector<ShardMap::Entry> StreamSource::Shared::new_shards(std::vector<stream
   return found;
 }
 
-Task<void> StreamSource::Shared::discover(std::vector<stream::Shard> listed_shards, const stream::Positions& positions,
-                                          stream::Sink& sink) {
+Task<void> StreamSource::Shared::discover(std::vector<stream::Shard> listed_shards, std::uint64_t listing,
+                                          const stream::Positions& positions, stream::Sink& sink) {
   auto found = new_shards(std::move(listed_shards), positions);
   if (!listed && positions.shards.empty() && found.empty()) {
     co_return refused("ResourceNotFoundException", fmt::format("stream {} has no shard {}", stream_name,
@@ -241,7 +312,7 @@ Task<void> StreamSource::Shared::discover(std::vector<stream::Shard> listed_shar
       say_starting(sink, shard);
     }
   }
-  shards.add(found);
+  shards.add_listed(found, listing);
   co_return Result<void>();
 }
 
@@ -252,10 +323,13 @@ Task<void> StreamSource::Shared::follow(const stream::Positions& positions, stre
   Patience patience;
   for (;;) {
     Result<void> done;
+    const auto began = clock.now();
+    const auto listing = shards.begin_listing();
     auto listed_shards = co_await list(stop);
     if (listed_shards) {
       patience.reset();
-      done = co_await discover(*std::move(listed_shards), positions, sink);
+      done = co_await discover(*std::move(listed_shards), listing, positions, sink);
+      listed_at = done ? began : listed_at;
       if (!done && done.error().next != Next::retry) {
         co_return done;
       }
@@ -264,9 +338,9 @@ Task<void> StreamSource::Shared::follow(const stream::Positions& positions, stre
     } else {
       co_return std::move(listed_shards).error();
     }
-    if (done && !listed) {
+    if (done) {
       listed = true;
-      shards.changed().notify();
+      shards.end_listing(listing);
     }
     for (const auto& [shard, parent] : shards.waiting()) {
       stream::ShardStatus status;
@@ -278,11 +352,30 @@ Task<void> StreamSource::Shared::follow(const stream::Positions& positions, stre
     if (done) {
       backoff.reset();
     }
-    WEIR_CO_CHECK(co_await clock.sleep(done ? Duration(config.list_interval) : backoff.next(), stop));
+    WEIR_CO_CHECK(co_await wait_to_list(done ? Duration(config.list_interval) : backoff.next(), stop));
     if (positions.stream) {
       WEIR_CO_CHECK(co_await check_identity(*positions.stream, stop));
     }
   }
+}
+
+// Less long when a shard has parents that nobody has told of yet.
+Task<void> StreamSource::Shared::wait_to_list(Duration time, std::stop_token stop) {
+  std::stop_source nap;
+  {
+    const std::scoped_lock lock(mutex);
+    list_soon = nap;
+  }
+  const std::stop_callback forward(stop, [&nap] { nap.request_stop(); });
+  if (shards.wants_listing()) {
+    time = std::min(time, Duration(list_pause));
+  }
+  // Waking early is what `nap` is for.
+  static_cast<void>(co_await clock.sleep(time, nap.get_token()));
+  if (stop.stop_requested()) {
+    co_return stopped();
+  }
+  co_return Result<void>();
 }
 
 namespace {
@@ -340,7 +433,7 @@ Task<void> StreamSource::Shared::hand_on(const stream::ShardId& id, ShardReader&
       for (const auto& child : *batch->end) {
         stream::ShardPosition position;
         position.parents = child.parents;
-        position.read_up_to = clock.now();
+        position.read_up_to = child.born_after;
         children.emplace_back(child.id, std::move(position));
       }
     } else {
@@ -366,6 +459,10 @@ Task<void> StreamSource::Shared::hand_on(const stream::ShardId& id, ShardReader&
       sink.report(status);
       shards.add(children);
       shards.ended(id);
+      if (shards.wants_listing()) {
+        const std::scoped_lock lock(mutex);
+        list_soon.request_stop();
+      }
       co_return Result<void>();
     }
   }
@@ -381,8 +478,9 @@ Task<void> StreamSource::Shared::read(stream::Share share, const stream::Positio
   context.stream = stream;
   context.start = positions.start.value_or(stream::Start());
   context.retention_ms = &retention_ms;
+  context.gaps = &positions.gaps;
   context.check_identity = [this, &positions](std::stop_token token) {
-    return check_identity(positions.stream.value_or(stream::StreamIdentity()), std::move(token));
+    return check_identity_anew(positions.stream.value_or(stream::StreamIdentity()), std::move(token));
   };
   context.children_of = [this](const stream::ShardId& parent, std::stop_token token) {
     return children_of(parent, std::move(token));

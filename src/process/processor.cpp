@@ -56,7 +56,6 @@ Processor::Processor(Context context, const stream::Positions& positions)
       folder_(context_.pipeline->make_folder()),
       filling_(std::make_unique<Round>()),
       writing_(std::make_unique<Round>()),
-      gaps_(positions.gaps),
       random_(context_.seed),
       observed_at_(context_.clock->elapsed()) {
   filling_->deltas = folder_->make_deltas();
@@ -196,7 +195,7 @@ Task<void> Processor::take_in(Shard& of, const stream::Batch& batch) {
     for (const auto& child : *batch.end) {
       stream::ShardPosition position;
       position.parents = child.parents;
-      position.read_up_to = context_.clock->now();
+      position.read_up_to = child.born_after;
       filling_->children.emplace_back(child.id, std::move(position));
     }
   } else if (batch.behind && batch.behind->count() == 0) {
@@ -287,13 +286,6 @@ Task<void> Processor::discovered(std::vector<std::pair<stream::ShardId, stream::
 }
 
 Task<void> Processor::gap(stream::Gap gap) {
-  const auto known = std::ranges::find_if(gaps_, [&gap](const stream::Gap& other) {
-    return other.accepted && other.shard == gap.shard && other.from == gap.from &&
-           (other.to == gap.to || other.to.empty());
-  });
-  if (known != gaps_.end()) {
-    co_return Result<void>();
-  }
   gap.accepted = context_.on_gap == OnGap::go_on;
   state::Commit noted;
   noted.pipeline = context_.pipeline->name();
@@ -304,7 +296,6 @@ Task<void> Processor::gap(stream::Gap gap) {
   if (context_.on_gap == OnGap::halt) {
     co_return refused("Gap", gap.reason);  // `on_gap` may say otherwise
   }
-  gaps_.push_back(std::move(gap));
   co_return Result<void>();
 }
 

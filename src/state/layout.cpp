@@ -256,6 +256,7 @@ std::string encode(const StreamValue& value) {
   out.push_back(value.start ? 1 : 0);
   if (value.start) {
     out.push_back(static_cast<char>(value.start->type));
+    put_time(out, value.start->settled);
     put_time(out, value.start->timestamp);
     put_text(out, value.start->shard);
     put_text(out, value.start->sequence_number.text());
@@ -281,6 +282,7 @@ std::optional<StreamValue> decode_stream(std::string_view bytes) {
     } else {
       start.type = static_cast<stream::Start::Type>(type);
     }
+    start.settled = reader.time();
     start.timestamp = reader.time();
     start.shard = reader.text();
     start.sequence_number = reader.sequence_number();

@@ -174,8 +174,9 @@ Result<std::optional<PositionChanges>> judge(const stream::Positions& stored, co
     const auto place = static_cast<std::size_t>(at - gaps.begin());
     if (at == gaps.end()) {
       gaps.push_back(gap);
-    } else if (gap.accepted && !at->accepted) {
-      at->accepted = true;
+    } else if ((gap.accepted && !at->accepted) || gap.noticed > at->noticed) {
+      at->accepted = at->accepted || gap.accepted;
+      at->noticed = std::max(at->noticed, gap.noticed);
     } else {
       continue;
     }

@@ -10,7 +10,7 @@ inline constexpr std::size_t parents_max = 64;
 /// What an applicable commit changes in the positions of its stream.
 struct PositionChanges {
   std::vector<std::pair<stream::ShardId, stream::ShardPosition>> shards;
-  /// New ones, and those accepted since, each with its place among all gaps.
+  /// New ones, and those noticed again or accepted since, each with its place among all gaps.
   std::vector<std::pair<std::size_t, stream::Gap>> gaps;
   bool stream = false;            ///< identity and start are stored for the first time
 };

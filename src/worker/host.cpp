@@ -119,6 +119,7 @@ Task<void> Host::settle_start() {
   first.stream = name;
   first.identity = identity;
   WEIR_CO_TRY(first.start, co_await source_.resolve_start(stop_.get_token()));
+  first.start->settled = clock_.now();
   first.sync = true;
   WEIR_CO_CHECK(co_await store_.commit(first));
   positions_.stream = identity;

@@ -52,10 +52,33 @@ TEST(ShardMap, HoldsAMergesChildBackUntilBothParentsHaveEnded) {
 
 // The listing may show a child before its parent's end was reached, or without its parent, which
 // retention took long ago.
-TEST(ShardMap, ReadsAShardWhoseParentWasNeverSeen) {
+TEST(ShardMap, ReadsAShardWhoseParentNoListingShows) {
   ShardMap map;
   map.reset(1);
-  map.add({shard("child", {"long gone"})});
+  const auto listing = map.begin_listing();
+  map.add_listed({shard("child", {"long gone"})}, listing);
+  EXPECT_THAT(taken(map), IsEmpty());
+  map.end_listing(listing);
+  EXPECT_THAT(taken(map), ElementsAre("child"));
+}
+
+// One parent of a merge ends and names the child before anybody has told of the other parent: it must not be
+// taken for one that is long gone. A listing under way may have passed it by already; the next one has not.
+TEST(ShardMap, AsksForAListingBeforeAParentCountsAsGone) {
+  ShardMap map;
+  map.reset(1);
+  const auto before = map.begin_listing();
+  map.add({shard("a", {}, true), shard("child", {"a", "b"})});
+  EXPECT_TRUE(map.wants_listing());
+  map.end_listing(before);
+  EXPECT_THAT(taken(map), IsEmpty());
+  EXPECT_THAT(map.waiting(), ElementsAre(std::pair("child", "b")));
+  const auto after = map.begin_listing();
+  EXPECT_FALSE(map.wants_listing());
+  map.add_listed({shard("b")}, after);
+  map.end_listing(after);
+  EXPECT_THAT(taken(map), ElementsAre("b"));
+  map.ended("b");
   EXPECT_THAT(taken(map), ElementsAre("child"));
 }
 

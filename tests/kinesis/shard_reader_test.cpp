@@ -76,7 +76,7 @@ TEST_F(ShardReaderTest, SeesAGapInAShardThatWasNotReadForLongerThanTheRetention)
   ASSERT_THAT(sink.gaps, SizeIs(1));
   EXPECT_EQ(sink.gaps[0].shard, shard0);
   EXPECT_TRUE(sink.gaps[0].from.empty());
-  EXPECT_THAT(sink.gaps[0].reason, HasSubstr("first seen longer ago than the stream keeps records"));
+  EXPECT_THAT(sink.gaps[0].reason, HasSubstr("not looked at for longer than the stream keeps records"));
   EXPECT_THAT(sink.texts, IsEmpty());
 }
 

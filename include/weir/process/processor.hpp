@@ -102,7 +102,6 @@ class Processor final : public stream::Sink {
   bool settle_wanted_ = false;
   bool closing_ = false;
   std::optional<Error> failure_;
-  std::vector<stream::Gap> gaps_;  // on record
   Random random_;
   std::stop_token abandon_;
   Duration observed_at_;

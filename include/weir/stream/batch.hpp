@@ -18,6 +18,9 @@ namespace weir::stream {
 struct Shard {
   ShardId id;
   std::vector<ShardId> parents;  ///< none, one (split) or two (merge)
+  /// It came into being later than this: none of its records arrived before. Where a source cannot tell, the
+  /// moment it was first seen.
+  Timestamp born_after{};
 };
 
 /// Records of one shard in order, with the buffer they point into. Move-only; dropping it releases the

@@ -33,6 +33,7 @@ struct Start {
     after_sequence_number,
   };
   Type type = Type::trim_horizon;
+  Timestamp settled{};             ///< when it was resolved; what was kept then is to be read
   Timestamp timestamp{};           ///< with at_timestamp
   ShardId shard;  ///< with a sequence number: the shard it belongs to; only it and its descendants are read
   SequenceNumber sequence_number;  ///< with at/after_sequence_number
@@ -48,8 +49,8 @@ struct ShardPosition {
   bool ended = false;
   /// The arrival time of the record `after`.
   Timestamp arrival{};
-  /// Whatever arrived before this moment has been read (or was not ours to read: the moment the shard was
-  /// first seen). With the stream's retention it tells whether a trimmed position lost anything.
+  /// Whatever arrived before this moment has been read, or there was nothing: the shard is younger. With the
+  /// stream's retention it tells whether a trimmed position lost anything.
   Timestamp read_up_to{};
   /// Without a position, opens at the stream's Start (true: it was there at the first start) or at the
   /// oldest record (false: it was born later).
