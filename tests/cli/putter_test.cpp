@@ -8,8 +8,8 @@
 
 #include "capture.hpp"
 #include "cli/dead_letter_copies.hpp"
-#include "tests/support/virtual_time.hpp"
 #include "weir/emulator/kinesis.hpp"
+#include "weir/simulation/virtual_time.hpp"
 
 namespace weir::cli {
 namespace {
@@ -18,7 +18,7 @@ using emulator::Fault;
 using emulator::Operation;
 
 struct PutterTest : ::testing::Test {
-  testing::VirtualTime time;
+  simulation::VirtualTime time;
   emulator::Kinesis kinesis{time};
   Capture file;
   std::unique_ptr<LineReader> lines;

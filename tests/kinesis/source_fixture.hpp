@@ -12,9 +12,9 @@
 #include <vector>
 
 #include "tests/kinesis/intercepted.hpp"
-#include "tests/support/virtual_time.hpp"
 #include "weir/emulator/kinesis.hpp"
 #include "weir/kinesis/source.hpp"
+#include "weir/simulation/virtual_time.hpp"
 
 namespace weir::kinesis::testing {
 
@@ -171,7 +171,7 @@ class SourceTest : public ::testing::Test {
   }
   void add(Fault fault) { kinesis.faults().add(std::move(fault)); }
 
-  weir::testing::VirtualTime time;
+  simulation::VirtualTime time;
   emulator::Kinesis kinesis{time};
   Intercepted api{kinesis, time};
   ReaderConfig config;

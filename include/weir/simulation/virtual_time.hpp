@@ -16,10 +16,11 @@
 
 #include "weir/base/clock.hpp"
 
-namespace weir::testing {
+namespace weir::simulation {
 
 /// A clock and a loop of its own: time stands still while there is something to do, then jumps to the next
-/// moment somebody sleeps for. One thread. For code whose only waits are sleeps and signals.
+/// moment somebody sleeps for. One thread; the same every time. For code whose only waits are sleeps and
+/// signals.
 class VirtualTime final : public Clock {
  public:
   explicit VirtualTime(Timestamp start = Timestamp(std::chrono::hours(24 * 365 * 56))) : start_(start) {}
@@ -72,12 +73,22 @@ class VirtualTime final : public Clock {
     });
   }
 
+  /// Runs what is next: one handler, or, when there is none, the earliest sleepers that wake by `until`.
+  /// False when there is nothing before then.
+  bool step(Duration until = Duration::max()) {
+    context_.restart();
+    if (context_.poll_one() > 0) {
+      return true;
+    }
+    const auto next = next_wake();
+    return next && *next <= until && wake_next();
+  }
+
   /// Lets everything go on until the condition holds no more.
   template <class Condition>
   void run_while(Condition condition) {
     while (condition()) {
-      context_.restart();
-      if (context_.poll_one() == 0 && !wake_next()) {
+      if (!step()) {
         throw std::logic_error("nothing left to do, and nobody sleeps");
       }
     }
@@ -86,18 +97,9 @@ class VirtualTime final : public Clock {
   /// Lets everything go on for this long.
   void run_for(Duration time) {
     const auto until = elapsed_ + time;
-    for (;;) {
-      context_.restart();
-      if (context_.poll_one() > 0) {
-        continue;
-      }
-      const auto next = next_wake();
-      if (!next || *next > until) {
-        break;
-      }
-      wake_next();
+    while (step(until)) {
     }
-    elapsed_ = until;
+    elapsed_ = std::max(elapsed_, until);
   }
 
  private:
@@ -140,4 +142,4 @@ class VirtualTime final : public Clock {
   std::vector<std::shared_ptr<Sleeper>> sleepers_;
 };
 
-}  // namespace weir::testing
+}  // namespace weir::simulation

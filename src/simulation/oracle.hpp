@@ -1,0 +1,47 @@
+#pragma once
+
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "weir/emulator/kinesis.hpp"
+#include "weir/pipeline/pipeline.hpp"
+#include "weir/stream/position.hpp"
+
+namespace weir::simulation {
+
+/// One making of the stream as it truly was, and what a reader cannot be blamed for.
+struct StreamHistory {
+  Timestamp created{};
+  std::chrono::milliseconds retention{};
+  std::vector<emulator::Kinesis::LoggedShard> shards;
+  std::map<stream::ShardId, std::vector<stream::ShardId>> parents;
+  /// When a reader of this state first asked for the shard's records: what retention had taken by then is
+  /// before the oldest record, where TRIM_HORIZON begins.
+  std::map<stream::ShardId, Timestamp> first_read;
+};
+
+/// What a store holds, as people see it.
+struct Totals {
+  std::map<std::string, std::string> rows;  ///< by key as stored: the row as JSON
+  std::set<std::pair<stream::ShardId, std::string>> dead_letters;  ///< shard, sequence number
+
+  friend bool operator==(const Totals&, const Totals&) = default;
+};
+
+/// What the store must hold, given its own positions and gaps: every record at or below them, once, and
+/// nothing else. Folds the log's records anew.
+Totals expected_totals(const pipelines::Pipeline& pipeline, const stream::Positions& positions,
+                       const StreamHistory& history);
+
+/// Where the two differ, in a few lines; empty: nowhere.
+std::string difference(const Totals& expected, const Totals& found);
+
+/// The records that the positions have not reached and no gap names; empty: none. For a reader that says it
+/// has caught up.
+std::string find_missing(const stream::Positions& positions, const StreamHistory& history);
+
+}  // namespace weir::simulation

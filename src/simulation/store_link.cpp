@@ -1,0 +1,67 @@
+#include "simulation/store_link.hpp"
+
+namespace weir::simulation {
+
+Task<void> StoreLink::wait(Duration besides) {
+  const Duration time = std::chrono::microseconds(random_.below(3'000));
+  co_return co_await clock_.sleep(time + besides, cut_off_.get_token());
+}
+
+template <class T>
+Task<T> StoreLink::after_a_while(Task<T> call) {
+  WEIR_CO_CHECK(co_await wait());
+  auto done = co_await std::move(call);
+  WEIR_CO_CHECK(co_await wait());
+  co_return done;
+}
+
+Task<void> StoreLink::commit(const state::Commit& commit) {
+  StoreFault fault;
+  if (!faults.empty()) {
+    fault = faults.front();
+    faults.pop_front();
+    met_fault = true;
+  }
+  WEIR_CO_CHECK(co_await wait(fault.takes));
+  if (fault.kind == StoreFault::Kind::fails) {
+    co_return Error(Next::retry, "StoreAway", "the store does not answer");
+  }
+  if (fault.kind == StoreFault::Kind::refuses) {
+    co_return refused("StoreBroken", "the store takes nothing more");
+  }
+  auto done = co_await store_.commit(commit);
+  WEIR_CO_CHECK(co_await wait());
+  if (fault.kind == StoreFault::Kind::loses_its_answer) {
+    co_return Error(Next::retry, "AnswerLost", "the store's answer was lost");
+  }
+  co_return done;
+}
+
+Task<std::vector<state::Contents>> StoreLink::contents() { return after_a_while(store_.contents()); }
+Task<stream::Positions> StoreLink::positions(std::string_view pipeline, std::string_view stream) {
+  return after_a_while(store_.positions(pipeline, stream));
+}
+Task<std::optional<std::string>> StoreLink::definition(std::string_view pipeline) {
+  return after_a_while(store_.definition(pipeline));
+}
+Task<void> StoreLink::put_definition(std::string_view pipeline, std::string_view definition) {
+  return after_a_while(store_.put_definition(pipeline, definition));
+}
+Task<std::vector<std::optional<std::string>>> StoreLink::get_many(std::string_view pipeline,
+                                                                  std::span<const std::string> keys) {
+  return after_a_while(store_.get_many(pipeline, keys));
+}
+Task<std::vector<state::Row>> StoreLink::scan(std::string_view pipeline, std::string_view prefix,
+                                              std::string_view after, std::size_t rows_max) {
+  return after_a_while(store_.scan(pipeline, prefix, after, rows_max));
+}
+Task<std::vector<state::DeadLetter>> StoreLink::dead_letters(std::string_view pipeline, std::string_view stream,
+                                                             const state::DeadLetter* after, std::size_t letters_max) {
+  return after_a_while(store_.dead_letters(pipeline, stream, after, letters_max));
+}
+Task<std::uint64_t> StoreLink::dead_letter_count(std::string_view pipeline) {
+  return after_a_while(store_.dead_letter_count(pipeline));
+}
+Task<void> StoreLink::sync() { return after_a_while(store_.sync()); }
+
+}  // namespace weir::simulation

@@ -1,0 +1,56 @@
+#pragma once
+
+#include <deque>
+#include <stop_token>
+
+#include "weir/base/clock.hpp"
+#include "weir/base/random.hpp"
+#include "weir/state/store.hpp"
+
+namespace weir::simulation {
+
+/// What goes wrong with a commit, and how long it takes besides.
+struct StoreFault {
+  enum class Kind : std::uint8_t { none, fails, loses_its_answer, refuses };
+  Kind kind = Kind::none;
+  Duration takes{};
+};
+
+/// The store as one process sees it: each call takes a while, before and after its effect, so that a crash
+/// may fall on either side. Once cut off, nothing gets through.
+class StoreLink final : public state::Store {
+ public:
+  StoreLink(state::Store& store, Clock& clock, std::uint64_t seed) : store_(store), clock_(clock), random_(seed) {}
+
+  /// Of the next commits, one each.
+  std::deque<StoreFault> faults;
+  bool met_fault = false;
+  void cut_off() { cut_off_.request_stop(); }
+
+  state::Strength strength() const noexcept override { return store_.strength(); }
+  Task<void> commit(const state::Commit& commit) override;
+  Task<std::vector<state::Contents>> contents() override;
+  Task<stream::Positions> positions(std::string_view pipeline, std::string_view stream) override;
+  Task<std::optional<std::string>> definition(std::string_view pipeline) override;
+  Task<void> put_definition(std::string_view pipeline, std::string_view definition) override;
+  Task<std::vector<std::optional<std::string>>> get_many(std::string_view pipeline,
+                                                         std::span<const std::string> keys) override;
+  Task<std::vector<state::Row>> scan(std::string_view pipeline, std::string_view prefix, std::string_view after,
+                                     std::size_t rows_max) override;
+  Task<std::vector<state::DeadLetter>> dead_letters(std::string_view pipeline, std::string_view stream,
+                                                    const state::DeadLetter* after, std::size_t letters_max) override;
+  Task<std::uint64_t> dead_letter_count(std::string_view pipeline) override;
+  Task<void> sync() override;
+
+ private:
+  Task<void> wait(Duration besides = Duration(0));
+  template <class T>
+  Task<T> after_a_while(Task<T> call);
+
+  state::Store& store_;
+  Clock& clock_;
+  Random random_;
+  std::stop_source cut_off_;
+};
+
+}  // namespace weir::simulation

@@ -1,0 +1,92 @@
+// Runs seeds of the simulation: many, or one with its history. Ends with 1 when one fails, after saying how to
+// repeat it and the shortest schedule found that still fails.
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <atomic>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "tests/simulation/broken.hpp"
+#include "weir/simulation/simulation.hpp"
+
+namespace {
+
+using namespace weir;
+
+simulation::Options options_of(std::uint64_t seed, const std::string& broken) {
+  auto options = simulation::word_options(seed);
+  simulation::break_it(broken, options);
+  return options;
+}
+
+void print(const simulation::Outcome& outcome) {
+  for (const auto& line : outcome.history) {
+    fmt::print("{}\n", line);
+  }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  std::uint64_t first = 1;
+  std::uint64_t count = 1000;
+  std::uint64_t one = 0;
+  unsigned threads = 1;
+  std::string broken;
+  CLI::App app("Runs seeds of the simulation");
+  app.add_option("--first", first, "the first seed");
+  app.add_option("--seeds", count, "how many");
+  app.add_option("--seed", one, "one seed, with its history");
+  app.add_option("--threads", threads);
+  app.add_option("--broken", broken, "a mistake to make")->check(CLI::IsMember(simulation::broken_variants()));
+  CLI11_PARSE(app, argc, argv);
+  if (one != 0) {
+    const auto options = options_of(one, broken);
+    const auto outcome = run(options, simulation::make_schedule(options));
+    print(outcome);
+    return outcome.problems.empty() ? 0 : 1;
+  }
+  std::atomic<std::uint64_t> next = first;
+  std::atomic<std::uint64_t> records = 0, starts = 0, crashes = 0, gaps = 0, refusals = 0, steps = 0;
+  std::mutex mutex;
+  std::vector<std::uint64_t> failed;
+  {
+    std::vector<std::jthread> workers;
+    for (unsigned i = 0; i < threads; ++i) {
+      workers.emplace_back([&] {
+        for (auto seed = next++; seed < first + count; seed = next++) {
+          const auto options = options_of(seed, broken);
+          const auto outcome = run(options, simulation::make_schedule(options));
+          records += outcome.records;
+          starts += outcome.starts;
+          crashes += outcome.crashes;
+          gaps += outcome.gaps;
+          refusals += outcome.refusals;
+          steps += outcome.steps;
+          if (!outcome.problems.empty()) {
+            const std::scoped_lock lock(mutex);
+            failed.push_back(seed);
+            fmt::print("seed {}: {}\n", seed, outcome.problems.front());
+          }
+        }
+      });
+    }
+  }
+  fmt::print("{} seeds: {} records, {} starts, {} crashes, {} gaps, {} refusals, {} steps; {} failed\n", count,
+             records.load(), starts.load(), crashes.load(), gaps.load(), refusals.load(), steps.load(), failed.size());
+  if (failed.empty()) {
+    return 0;
+  }
+  const auto options = options_of(failed.front(), broken);
+  const auto shortest = simulation::shrink(options, simulation::make_schedule(options));
+  fmt::print("\nseed {} by itself: {} --seed {}\nthe shortest schedule that fails:\n", failed.front(), argv[0],
+             failed.front());
+  for (const auto& event : shortest) {
+    fmt::print("  {}\n", to_string(event));
+  }
+  print(run(options, shortest));
+  return 1;
+}

@@ -1,0 +1,53 @@
+#include <fmt/format.h>
+
+#include <charconv>
+
+#include "tests/simulation/broken.hpp"
+#include "weir/pipeline/typed.hpp"
+
+namespace weir::simulation {
+namespace {
+
+struct Word {
+  std::string_view key;
+  std::int64_t value = 0;
+};
+
+// "<key> <value>"; anything else fails.
+Result<Word> decode_word(std::string_view bytes) {
+  const auto blank = bytes.find(' ');
+  Word word;
+  if (blank == std::string_view::npos) {
+    return corrupt("NoBlank", "there is no blank");
+  }
+  word.key = bytes.substr(0, blank);
+  std::from_chars(bytes.data() + blank + 1, bytes.data() + bytes.size(), word.value);
+  return word;
+}
+
+std::string payload(Random& random) {
+  if (random.below(12) == 0) {
+    return "bad";
+  }
+  return fmt::format("k{} {}", random.below(5), random.below(1000));
+}
+
+}  // namespace
+
+Options word_options(std::uint64_t seed) {
+  static const auto words = pipeline<Word>("words")
+                                .decode(decode_word)
+                                .key(&Word::key)
+                                .keep("n", count())
+                                .keep("sum", sum(&Word::value))
+                                .keep("max", max(&Word::value))
+                                .build()
+                                .value();
+  Options options;
+  options.seed = seed;
+  options.payload = payload;
+  options.pipeline = words;
+  return options;
+}
+
+}  // namespace weir::simulation
