@@ -3,19 +3,13 @@
 #include <fmt/format.h>
 
 #include "weir/stream/sequence_number.hpp"
+#include "weir/stream/stream_name.hpp"
 
 namespace weir::kinesis {
 namespace {
 
 Error bad(std::string_view field, std::string_view must) {
   return refused("BadConfig", fmt::format("{}: {}", field, must));
-}
-
-bool is_stream_name(std::string_view name) {
-  constexpr std::size_t name_length_max = 128;  // the service's model
-  return !name.empty() && name.size() <= name_length_max &&
-         name.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-") ==
-             std::string_view::npos;
 }
 
 Result<void> validate_start(const ReaderConfig& config) {
@@ -49,12 +43,11 @@ Result<void> validate(const ReaderConfig& config) {
   if (config.stream_name.empty() && config.stream_arn.empty()) {
     return bad("stream_name", "a stream name or stream_arn is required");
   }
-  if (!config.stream_name.empty() && !is_stream_name(config.stream_name)) {
-    return bad("stream_name", fmt::format("\"{}\" is no stream name: 1 to 128 of a-z A-Z 0-9 _ . -",
-                                          config.stream_name.substr(0, 140)));
+  if (!config.stream_name.empty() && !stream::is_stream_name(config.stream_name)) {
+    return bad("stream_name", fmt::format("\"{}\" is no stream name: {}", config.stream_name.substr(0, 140),
+                                          stream::stream_name_rule));
   }
-  if (!config.stream_arn.empty() &&
-      (!config.stream_arn.starts_with("arn:") || config.stream_arn.find(":stream/") == std::string::npos)) {
+  if (!config.stream_arn.empty() && !stream::is_stream_arn(config.stream_arn)) {
     return bad("stream_arn", "must look like arn:aws:kinesis:<region>:<account>:stream/<name>");
   }
   if (config.records_per_call < 1 || config.records_per_call > api::get_records_max) {

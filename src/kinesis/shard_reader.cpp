@@ -30,6 +30,8 @@ bool is_missing(const Error& error) {
   return error.code == "ResourceNotFoundException" || error.code == "InvalidArgumentException";
 }
 
+}  // namespace
+
 api::IteratorType iterator_type(stream::Start::Type type) {
   switch (type) {
     case stream::Start::Type::at_timestamp:
@@ -43,8 +45,6 @@ api::IteratorType iterator_type(stream::Start::Type type) {
   }
   return api::IteratorType::trim_horizon;
 }
-
-}  // namespace
 
 ShardReader::ShardReader(const Context& context, stream::ShardId shard, const stream::ShardPosition& from,
                          std::uint64_t seed)

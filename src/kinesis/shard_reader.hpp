@@ -25,6 +25,9 @@ inline constexpr std::uint32_t corrupt_replies_max = 5;
 /// The code of the error that says that no listing shows a shard's children (yet).
 inline constexpr std::string_view no_children = "NoChildren";
 
+/// How a start is asked for.
+api::IteratorType iterator_type(stream::Start::Type type);
+
 /// Reads one shard in order: gets iterators and reopens spent ones after the last record handed out, paces
 /// itself, waits out throttling and outages, and notices when records were trimmed before they were read.
 /// Says what it does and why. Runs on the caller's loop and owns no thread; one `next()` at a time.

@@ -114,6 +114,8 @@ struct StreamSource::Shared {
   std::vector<ShardMap::Entry> new_shards(std::vector<stream::Shard> listed_shards, const stream::Positions& positions);
   Task<void> discover(std::vector<stream::Shard> listed_shards, std::uint64_t listing,
                       const stream::Positions& positions, stream::Sink& sink);
+  /// Whether the service takes a start by sequence number.
+  Task<void> try_start(const stream::Start& start, std::stop_token stop);
   Task<void> wait_to_list(Duration time, std::stop_token stop);
   Task<void> follow(const stream::Positions& positions, stream::Sink& sink, std::stop_token stop);
   Task<void> read_shard(const ShardReader::Context& context, ShardMap::Entry shard, stream::Sink& sink,
@@ -537,6 +539,20 @@ Task<stream::StreamIdentity> StreamSource::identify(std::stop_token stop) {
   co_return identity;
 }
 
+Task<void> StreamSource::Shared::try_start(const stream::Start& start, std::stop_token stop) {
+  api::GetShardIteratorRequest request;
+  request.stream = stream;
+  request.shard_id = start.shard;
+  request.type = iterator_type(start.type);
+  request.starting_sequence_number = start.sequence_number.text();
+  const auto iterator = co_await config.client->get_shard_iterator(request, stop);
+  if (iterator || iterator.error().next != Next::refused) {
+    co_return iterator ? Result<void>() : Result<void>(iterator.error());
+  }
+  co_return refused("BadStart", fmt::format("stream {} cannot be read from {} in shard {}: {}", stream_name,
+                                            start.sequence_number.text(), start.shard, iterator.error().message));
+}
+
 Task<stream::Start> StreamSource::resolve_start(std::stop_token stop) {
   const auto& config = shared_->config;
   stream::Start start;
@@ -549,10 +565,17 @@ Task<stream::Start> StreamSource::resolve_start(std::stop_token stop) {
       start.timestamp = summary.service_time;
       break;
     }
-    case StartingPosition::at_timestamp:
+    case StartingPosition::at_timestamp: {
+      // What the service will not take must not be stored: it would be refused at every start from then on.
+      WEIR_CO_TRY(auto summary, co_await shared_->describe(stop));
+      if (*config.start_timestamp > summary.service_time + std::chrono::seconds(1)) {
+        co_return refused("BadStart", fmt::format("the start, {}, is in the future: the service's clock says {}",
+                                                  to_string(*config.start_timestamp), to_string(summary.service_time)));
+      }
       start.type = stream::Start::Type::at_timestamp;
       start.timestamp = *config.start_timestamp;
       break;
+    }
     case StartingPosition::at_sequence_number:
     case StartingPosition::after_sequence_number:
       start.type = config.starting_position == StartingPosition::at_sequence_number
@@ -560,6 +583,7 @@ Task<stream::Start> StreamSource::resolve_start(std::stop_token stop) {
                        : stream::Start::Type::after_sequence_number;
       start.shard = config.starting_shard;
       start.sequence_number = stream::SequenceNumber(config.starting_sequence_number);
+      WEIR_CO_CHECK(co_await shared_->try_start(start, stop));
       break;
   }
   co_return start;

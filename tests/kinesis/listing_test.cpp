@@ -394,6 +394,26 @@ TEST_F(ListingTest, LooksAtTheCreationTimeBeforeItGivesUpAPosition) {
   }
 }
 
+// Stored, a start that the service refuses would be refused at every start from then on, also of the mended file.
+TEST_F(ListingTest, RefusesAStartThatTheServiceWouldRefuse) {
+  ASSERT_TRUE(kinesis.create("s"));
+  const auto refusal = [this] {
+    const auto starting = *StreamSource::make(config);
+    const auto start = time.run(starting->resolve_start(std::stop_token()));
+    return start ? std::string() : start.error().code + ": " + start.error().message;
+  };
+  config.starting_position = StartingPosition::at_timestamp;
+  config.start_timestamp = time.now() + hours(1);
+  EXPECT_THAT(refusal(), HasSubstr("BadStart: the start, "));
+  config.start_timestamp = time.now() - hours(1);
+  EXPECT_EQ(refusal(), "");
+  config.start_timestamp.reset();
+  config.starting_position = StartingPosition::at_sequence_number;
+  config.starting_shard = "shardId-000000000099";
+  config.starting_sequence_number = "49590338271490256608559692538361571095921575989136588898";
+  EXPECT_THAT(refusal(), HasSubstr("shardId-000000000099"));
+}
+
 // LATEST is a moment of the service's clock. By a clock that is behind, what came before the start would be
 // read; by one ahead, what comes after it would be skipped, or the service would refuse the time.
 TEST_F(ListingTest, TakesLatestFromTheServicesClock) {

@@ -318,9 +318,12 @@ TEST_F(ShardReaderTest, FailsAtOnceWhenReadingIsRefused) {
 }
 
 TEST_F(ShardReaderTest, SaysWhyAShardCannotBeOpened) {
-  config.starting_position = StartingPosition::at_sequence_number;
-  config.starting_shard = shard0;
-  config.starting_sequence_number = "12";
+  const auto before = *StreamSource::make(config);
+  stored.stream = *time.run(before->identify({}));
+  stored.start.emplace();
+  stored.start->type = stream::Start::Type::at_sequence_number;
+  stored.start->shard = shard0;
+  stored.start->sequence_number = stream::SequenceNumber("12");
   start();
   const auto failed = wait_for_failure();
   ASSERT_FALSE(failed);
