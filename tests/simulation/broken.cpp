@@ -8,10 +8,15 @@
 #include <memory>
 #include <set>
 
-#include "tests/simulation/passing.hpp"
+#include "tests/support/passing.hpp"
 
 namespace weir::simulation {
 namespace {
+
+using weir::testing::PassingService;
+using weir::testing::PassingSink;
+using weir::testing::PassingStore;
+using weir::testing::SourceWithSink;
 
 // Rows alone, in a write of their own: under a stream that does not exist, whose one shard only grows.
 Task<void> write_rows_apart(state::Store& store, const state::Commit& of) {

@@ -4,17 +4,19 @@
 #include <functional>
 #include <vector>
 
+#include "tests/support/passing.hpp"
 #include "weir/base/clock.hpp"
 #include "weir/state/memory_store.hpp"
 
 namespace weir::testing {
 
 /// A store in memory whose commits can be made to fail, to lose their answers, or to take long.
-class ScriptedStore final : public state::Store {
+class ScriptedStore final : public PassingStore {
  public:
   enum class Answer { applied, fails, loses_its_answer, conflicts, refuses };
 
-  ScriptedStore(const state::Combiner& combiner, Clock& clock) : store_(combiner), clock_(clock) {}
+  ScriptedStore(const state::Combiner& combiner, Clock& clock)
+      : PassingStore(store_), store_(combiner), clock_(clock) {}
 
   /// How the next commits go; afterwards they are applied.
   std::deque<Answer> script;
@@ -28,7 +30,6 @@ class ScriptedStore final : public state::Store {
   std::size_t synced_commits = 0;  ///< that asked for the disk
   std::size_t syncs = 0;
 
-  state::Strength strength() const noexcept override { return store_.strength(); }
   Task<void> commit(const state::Commit& commit) override {
     ++commits;
     synced_commits += commit.sync ? 1 : 0;
@@ -55,31 +56,6 @@ class ScriptedStore final : public state::Store {
       co_return Error(Next::retry, "Lost", "the answer was lost");
     }
     co_return done;
-  }
-  Task<std::vector<state::Contents>> contents() override { return store_.contents(); }
-  Task<stream::Positions> positions(std::string_view pipeline, std::string_view stream) override {
-    return store_.positions(pipeline, stream);
-  }
-  Task<std::optional<std::string>> definition(std::string_view pipeline) override {
-    return store_.definition(pipeline);
-  }
-  Task<void> put_definition(std::string_view pipeline, std::string_view definition) override {
-    return store_.put_definition(pipeline, definition);
-  }
-  Task<std::vector<std::optional<std::string>>> get_many(std::string_view pipeline,
-                                                         std::span<const std::string> keys) override {
-    return store_.get_many(pipeline, keys);
-  }
-  Task<std::vector<state::Row>> scan(std::string_view pipeline, std::string_view prefix, std::string_view after,
-                                     std::size_t rows_max) override {
-    return store_.scan(pipeline, prefix, after, rows_max);
-  }
-  Task<std::vector<state::DeadLetter>> dead_letters(std::string_view pipeline, std::string_view stream,
-                                                    const state::DeadLetter* after, std::size_t letters_max) override {
-    return store_.dead_letters(pipeline, stream, after, letters_max);
-  }
-  Task<std::uint64_t> dead_letter_count(std::string_view pipeline) override {
-    return store_.dead_letter_count(pipeline);
   }
   Task<void> sync() override {
     ++syncs;

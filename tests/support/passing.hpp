@@ -7,7 +7,7 @@
 #include "weir/stream/source.hpp"
 
 // Store, service, source and sink that pass everything on: what a broken one changes a little of.
-namespace weir::simulation {
+namespace weir::testing {
 
 class PassingStore : public state::Store {
  public:
@@ -121,4 +121,4 @@ class SourceWithSink final : public stream::Source {
   stream::Source& inner_;
 };
 
-}  // namespace weir::simulation
+}  // namespace weir::testing
