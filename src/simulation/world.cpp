@@ -16,6 +16,7 @@ using std::chrono::minutes;
 using std::chrono::seconds;
 
 constexpr std::string_view stream_name = "s";
+constexpr std::string_view source_name = "kinesis:s";
 // A run that needs more is one that never ends.
 constexpr std::uint64_t steps_max = 3'000'000;
 constexpr std::uint64_t steps_of_an_end_max = 300'000;
@@ -265,7 +266,7 @@ void World::recreate() {
 
 // A life that ended before it could note anything of a shard has not begun to read it.
 void World::forget_first_reads() {
-  const auto positions = now(store_->positions(options_.pipeline->name(), "kinesis:" + std::string(stream_name)));
+  const auto positions = now(store_->positions(options_.pipeline->name(), source_name));
   auto* history = history_of(positions.stream);
   if (history == nullptr) {
     return;
@@ -348,7 +349,7 @@ void World::heard_read(const std::string& shard) {
   // The memory store answers at once; so this runs within the step that heard of the read.
   std::optional<Result<stream::Positions>> positions;
   boost::asio::io_context aside;
-  boost::asio::co_spawn(aside, store_->positions(options_.pipeline->name(), "kinesis:" + std::string(stream_name)),
+  boost::asio::co_spawn(aside, store_->positions(options_.pipeline->name(), source_name),
                         [&](std::exception_ptr, Result<stream::Positions> got) { positions.emplace(std::move(got)); });
   aside.run();
   for (const auto& parent : parents->second) {
@@ -511,8 +512,7 @@ void World::check_totals() {
     return;
   }
   const auto& pipeline = *options_.pipeline;
-  const auto source = "kinesis:" + std::string(stream_name);
-  const auto positions = now(store_->positions(pipeline.name(), source));
+  const auto positions = now(store_->positions(pipeline.name(), source_name));
   const auto* history = history_of(positions.stream);
   if (history == nullptr) {
     if (positions.stream) {
@@ -527,7 +527,7 @@ void World::check_totals() {
   for (const auto& row : rows) {
     pipeline.print_json(row.key, row.value, found.rows[row.key]);
   }
-  const auto letters = now(store_->dead_letters(pipeline.name(), source, nullptr, all));
+  const auto letters = now(store_->dead_letters(pipeline.name(), source_name, nullptr, all));
   for (const auto& letter : letters) {
     found.dead_letters.emplace(letter.shard, letter.sequence_number.text());
   }
@@ -565,7 +565,7 @@ void World::tell_positions(const stream::Positions& positions, const StreamHisto
 }
 
 void World::check_complete() {
-  const auto positions = now(store_->positions(options_.pipeline->name(), "kinesis:" + std::string(stream_name)));
+  const auto positions = now(store_->positions(options_.pipeline->name(), source_name));
   const auto* history = history_of(positions.stream);
   if (history != &histories_.back()) {
     problem("it caught up with a stream that is gone");
