@@ -11,12 +11,14 @@ YES ?=
 SKIP ?=
 DEPS ?= build test demo
 FUZZ_SECONDS ?= 60
+SEEDS ?= 10000
+SOAK_MINUTES ?= 60
 export YES SKIP
 ifdef BOOST_ROOT
 export BOOST_ROOT
 endif
 
-.PHONY: help deps build demo test bench check fuzz format clean
+.PHONY: help deps build demo test soak bench check fuzz format clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 16
@@ -26,12 +28,21 @@ demo: ## count 20,000 real flights through a local stream: the first thing to tr
 	@$(MAKE) --no-print-directory build
 	@examples/demo.sh
 
-test: ## install what is missing, build, run every test
+test: ## install what is missing, build, run every test, and 10,000 seeds of the simulation
 	@tools/deps build test
 	@tools/peers
 	@tools/configure dev
 	@cmake --build --preset dev -j $(JOBS)
 	@ctest --preset dev -j $(JOBS)
+	@tools/configure release -DWEIR_BUILD_SIMULATION=ON
+	@cmake --build --preset release -j $(JOBS) --target simulate
+	@build/release/tests/simulation/simulate --seeds $(SEEDS) --threads $(JOBS)
+
+soak: ## the simulation on new seeds for SOAK_MINUTES (60)
+	@tools/deps build
+	@tools/configure release -DWEIR_BUILD_SIMULATION=ON
+	@cmake --build --preset release -j $(JOBS) --target simulate
+	@build/release/tests/simulation/simulate --minutes $(SOAK_MINUTES) --threads $(JOBS)
 
 build: ## the command, optimised: build/weir
 	@tools/deps build

@@ -90,7 +90,13 @@ void World::begin() {
 }
 
 void World::new_store() {
-  store_ = std::make_unique<state::MemoryStore>(pipelines::row_combiner());
+  store_.reset();
+  if (options_.rocksdb) {
+    disk_ = std::make_unique<Disk>(time_);
+    store_ = disk_->open();
+  } else {
+    store_ = std::make_unique<state::MemoryStore>(pipelines::row_combiner());
+  }
   for (auto& history : histories_) {
     history.first_read.clear();
   }
@@ -420,11 +426,19 @@ void World::crash() {
   life_->link.cut_off();
   life_->host->request_stop();
   life_->host->abandon();
+  if (disk_ != nullptr) {
+    disk_->cut_power();
+  }
   if (!run_to_end(*life_)) {
     // What still waits must not outlive what it waits for: the world ends here.
     return;
   }
   life_.reset();
+  if (disk_ != nullptr) {
+    store_.reset();
+    disk_->lose_unsynced();
+    store_ = disk_->open();
+  }
   check_totals();
   restart_at_ = time_.elapsed() + Duration(milliseconds(random_.below(5'000)));
 }
@@ -434,8 +448,13 @@ void World::end_life() {
   if (time_.sleeping() > 0) {
     problem(fmt::format("{} still wait after the process has ended", time_.sleeping()));
   }
+  const auto* store_before = store_.get();
   judge_end(*life_);
   life_.reset();
+  if (disk_ != nullptr && store_.get() == store_before) {
+    store_.reset();
+    store_ = disk_->open();
+  }
   check_totals();
   restart_at_ = time_.elapsed() + Duration(milliseconds(random_.below(5'000)));
 }

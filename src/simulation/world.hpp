@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "simulation/disk.hpp"
 #include "simulation/faulty_service.hpp"
 #include "simulation/oracle.hpp"
 #include "simulation/store_link.hpp"
@@ -66,6 +67,7 @@ class World {
   Random random_;
   VirtualTime time_;
   emulator::Kinesis kinesis_;
+  std::unique_ptr<Disk> disk_;  // below a RocksDB store
   std::unique_ptr<state::Store> store_;
   std::list<StreamHistory> histories_;  // the last one is the present
   std::unique_ptr<Life> life_;

@@ -4,20 +4,24 @@
 
 #include <CLI/CLI.hpp>
 #include <atomic>
+#include <chrono>
+#include <limits>
 #include <mutex>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "tests/simulation/broken.hpp"
+#include "weir/base/clock.hpp"
 #include "weir/simulation/simulation.hpp"
 
 namespace {
 
 using namespace weir;
 
-simulation::Options options_of(std::uint64_t seed, const std::string& broken) {
+simulation::Options options_of(std::uint64_t seed, const std::string& broken, bool all_on_disk) {
   auto options = simulation::word_options(seed);
+  options.rocksdb = all_on_disk || options.rocksdb;
   simulation::break_it(broken, options);
   return options;
 }
@@ -34,23 +38,33 @@ int main(int argc, char** argv) {
   std::uint64_t first = 1;
   std::uint64_t count = 1000;
   std::uint64_t one = 0;
+  unsigned minutes = 0;
   unsigned threads = 1;
   std::string broken;
+  bool rocksdb = false;
   CLI::App app("Runs seeds of the simulation");
   app.add_option("--first", first, "the first seed");
   app.add_option("--seeds", count, "how many");
+  app.add_option("--minutes", minutes, "until these have passed, from a seed of the machine on");
   app.add_option("--seed", one, "one seed, with its history");
   app.add_option("--threads", threads);
+  app.add_flag("--rocksdb", rocksdb, "every seed on RocksDB, not one in twenty");
   app.add_option("--broken", broken, "a mistake to make")->check(CLI::IsMember(simulation::broken_variants()));
   CLI11_PARSE(app, argc, argv);
   if (one != 0) {
-    const auto options = options_of(one, broken);
+    const auto options = options_of(one, broken, rocksdb);
     const auto outcome = run(options, simulation::make_schedule(options));
     print(outcome);
     return outcome.problems.empty() ? 0 : 1;
   }
+  const auto& clock = system_clock();
+  const auto until = clock.elapsed() + std::chrono::minutes(minutes);
+  if (minutes > 0) {
+    first = Random::from_machine()() % 1'000'000'000;
+    count = std::numeric_limits<std::uint64_t>::max() - first;
+  }
   std::atomic<std::uint64_t> next = first;
-  std::atomic<std::uint64_t> records = 0, starts = 0, crashes = 0, gaps = 0, refusals = 0, steps = 0;
+  std::atomic<std::uint64_t> ran = 0, records = 0, starts = 0, crashes = 0, gaps = 0, refusals = 0, steps = 0;
   std::mutex mutex;
   std::vector<std::uint64_t> failed;
   {
@@ -58,7 +72,11 @@ int main(int argc, char** argv) {
     for (unsigned i = 0; i < threads; ++i) {
       workers.emplace_back([&] {
         for (auto seed = next++; seed < first + count; seed = next++) {
-          const auto options = options_of(seed, broken);
+          if (minutes > 0 && clock.elapsed() > until) {
+            break;
+          }
+          ++ran;
+          const auto options = options_of(seed, broken, rocksdb);
           const auto outcome = run(options, simulation::make_schedule(options));
           records += outcome.records;
           starts += outcome.starts;
@@ -75,12 +93,12 @@ int main(int argc, char** argv) {
       });
     }
   }
-  fmt::print("{} seeds: {} records, {} starts, {} crashes, {} gaps, {} refusals, {} steps; {} failed\n", count,
+  fmt::print("{} seeds: {} records, {} starts, {} crashes, {} gaps, {} refusals, {} steps; {} failed\n", ran.load(),
              records.load(), starts.load(), crashes.load(), gaps.load(), refusals.load(), steps.load(), failed.size());
   if (failed.empty()) {
     return 0;
   }
-  const auto options = options_of(failed.front(), broken);
+  const auto options = options_of(failed.front(), broken, rocksdb);
   const auto shortest = simulation::shrink(options, simulation::make_schedule(options));
   fmt::print("\nseed {} by itself: {} --seed {}\nthe shortest schedule that fails:\n", failed.front(), argv[0],
              failed.front());

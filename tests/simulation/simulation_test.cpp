@@ -25,6 +25,19 @@ TEST(Simulation, TotalsAreExactInEverySeed) {
   EXPECT_GT(sum.refusals, seeds / 10);
 }
 
+// State and position rewind together when the power is cut, and reading goes on from there.
+TEST(Simulation, TotalsAreExactAfterPowerCuts) {
+  std::uint64_t crashes = 0;
+  for (std::uint64_t seed = 1; seed <= 40; ++seed) {
+    auto options = word_options(seed);
+    options.rocksdb = true;
+    const auto outcome = run(options, make_schedule(options));
+    EXPECT_TRUE(outcome.problems.empty()) << "seed " << seed << ": " << outcome.problems.front();
+    crashes += outcome.crashes;
+  }
+  EXPECT_GT(crashes, 20U);
+}
+
 // A seed that failed can be looked at only if it fails again.
 TEST(Simulation, ASeedIsARunThatCanBeRepeated) {
   for (const std::uint64_t seed : {1U, 7U, 76U}) {

@@ -47,6 +47,7 @@ Options word_options(std::uint64_t seed) {
   options.seed = seed;
   options.payload = payload;
   options.pipeline = words;
+  options.rocksdb = seed % 20 == 0;
   return options;
 }
 

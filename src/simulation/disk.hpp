@@ -1,0 +1,41 @@
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <string>
+
+#include "weir/base/blocking.hpp"
+#include "weir/base/clock.hpp"
+#include "weir/state/store.hpp"
+
+namespace weir::simulation {
+
+/// A state directory whose files forget, when the power is cut, what was not synced. Removed with this object.
+/// One thread.
+class Disk {
+ public:
+  /// `clock` must outlive it.
+  explicit Disk(Clock& clock);
+  ~Disk();
+  Disk(const Disk&) = delete;
+  Disk& operator=(const Disk&) = delete;
+
+  /// The state on it, opened; throws where the machine's own disk fails.
+  std::unique_ptr<state::Store> open();
+  /// From now on nothing reaches the files. Close the store, then let `lose_unsynced` finish the cut.
+  void cut_power();
+  void lose_unsynced();
+
+ private:
+  struct Files;
+  class Forgetful;
+
+  Clock& clock_;
+  Blocking inline_{0};
+  std::filesystem::path path_;
+  std::shared_ptr<Files> files_;
+  struct Environment;
+  std::unique_ptr<Environment> environment_;
+};
+
+}  // namespace weir::simulation
