@@ -31,14 +31,24 @@ std::string painted(Ink ink, std::string_view text, bool colour) {
 
 }  // namespace
 
-Console::Options Console::of_process() {
+Console::Options Console::options_in(const Surroundings& surroundings) {
   Options options;
-  options.out_is_terminal = ::isatty(options.out) == 1;
-  const bool can_redraw = !variable("TERM").empty() && variable("TERM") != "dumb";
-  options.err_is_terminal = ::isatty(options.err) == 1 && can_redraw;
-  const bool colour = variable("NO_COLOR").empty() && can_redraw;  // no-color.org: set and not empty
+  options.out_is_terminal = surroundings.out_is_terminal;
+  const bool can_redraw = !surroundings.term.empty() && surroundings.term != "dumb";
+  options.err_is_terminal = surroundings.err_is_terminal && can_redraw;
+  const bool colour = surroundings.no_color.empty() && can_redraw;  // no-color.org: set and not empty
   options.out_colour = options.out_is_terminal && colour;
   options.err_colour = options.err_is_terminal && colour;
+  return options;
+}
+
+Console::Options Console::of_process() {
+  Surroundings surroundings;
+  surroundings.out_is_terminal = ::isatty(STDOUT_FILENO) == 1;
+  surroundings.err_is_terminal = ::isatty(STDERR_FILENO) == 1;
+  surroundings.term = variable("TERM");
+  surroundings.no_color = variable("NO_COLOR");
+  auto options = options_in(surroundings);
   winsize size{};
   if (::ioctl(options.out_is_terminal ? options.out : options.err, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) {
     options.columns = size.ws_col;

@@ -25,8 +25,16 @@ class Console {
     bool err_colour = false;
     std::size_t columns = 80;  ///< of the terminal
   };
-  /// This process' streams. No colour with NO_COLOR set, with TERM=dumb, or away from a terminal.
+  /// This process' streams.
   static Options of_process();
+  /// What decides how words look. No colour with NO_COLOR set, with TERM=dumb, or away from a terminal.
+  struct Surroundings {
+    bool out_is_terminal = false;
+    bool err_is_terminal = false;
+    std::string_view term;
+    std::string_view no_color;
+  };
+  static Options options_in(const Surroundings& surroundings);
 
   explicit Console(Options options) : options_(options) {}
   Console(const Console&) = delete;

@@ -27,7 +27,6 @@ class Child {
     std::vector<std::string> arguments;
     std::vector<std::string> environment;  ///< "NAME=value"; nothing is inherited but PATH
     std::string directory;                 ///< empty: this process'
-    bool terminal = false;                 ///< output and error are one terminal of 80 columns
   };
   struct End {
     int status = -1;  ///< as the shell tells it: 128 + the signal where one ended it
@@ -41,15 +40,7 @@ class Child {
     int out[2];
     int err[2];
     require(::pipe2(in, O_CLOEXEC) == 0, "pipe");
-    if (options.terminal) {
-      out[0] = ::posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
-      require(out[0] >= 0 && ::grantpt(out[0]) == 0 && ::unlockpt(out[0]) == 0, "pseudo terminal");
-      out[1] = ::open(::ptsname(out[0]), O_RDWR | O_NOCTTY | O_CLOEXEC);
-      err[0] = -1;
-      err[1] = ::dup(out[1]);
-    } else {
-      require(::pipe2(out, O_CLOEXEC) == 0 && ::pipe2(err, O_CLOEXEC) == 0, "pipe");
-    }
+    require(::pipe2(out, O_CLOEXEC) == 0 && ::pipe2(err, O_CLOEXEC) == 0, "pipe");
     in_ = in[1];
     out_.descriptor = out[0];
     err_.descriptor = err[0];
@@ -179,7 +170,7 @@ class Child {
       if (got > 0) {
         stream->text.append(block, static_cast<std::size_t>(got));
       } else {
-        close(stream->descriptor);  // a terminal says EIO where a pipe says 0
+        close(stream->descriptor);
       }
     }
   }
