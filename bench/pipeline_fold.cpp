@@ -7,14 +7,17 @@
 #include <boost/describe/class.hpp>
 #include <cmath>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "pipeline/deltas.hpp"
+#include "tests/support/kpl.hpp"
 #include "weir/base/random.hpp"
 #include "weir/pipeline/file.hpp"
 #include "weir/pipeline/typed.hpp"
+#include "weir/stream/unpack.hpp"
 
 namespace {
 
@@ -105,6 +108,41 @@ void file_count_mean_max(benchmark::State& state) {
   run(state, *file->pipeline);
 }
 BENCHMARK(file_count_mean_max)->Unit(benchmark::kMillisecond);
+
+/// The same payloads, a hundred to a record as the producer library packs them: what taking them apart costs for each.
+/// `filtered`: by a shard's range, which needs the hash of each key.
+void unpack(benchmark::State& state) {
+  constexpr std::size_t per_record = 100;
+  static const Data data;
+  std::vector<std::string> aggregates;
+  for (std::size_t i = 0; i < data.records.size(); i += per_record) {
+    std::vector<weir::testing::KplRecord> users;
+    for (std::size_t j = i; j < i + per_record; ++j) {
+      users.push_back({std::string(data.records[j].data), "user-" + std::to_string(j % keys), {}});
+    }
+    aggregates.push_back(weir::testing::kpl_aggregate(users));
+  }
+  std::optional<stream::HashRange> range;
+  if (state.range(0) != 0) {
+    range = stream::HashRange{1, ~stream::HashKey{0}};
+  }
+  stream::Unpacker unpacker;
+  std::size_t unpacked = 0;
+  for (auto _ : state) {
+    for (const auto& aggregate : aggregates) {
+      unpacker.open(aggregate, range);
+      for (stream::UserRecord user; unpacker.next(user);) {
+        benchmark::DoNotOptimize(user);
+        ++unpacked;
+      }
+    }
+  }
+  if (unpacked != static_cast<std::size_t>(state.iterations()) * records) {
+    state.SkipWithError("records are missing");
+  }
+  state.SetItemsProcessed(static_cast<std::int64_t>(unpacked));
+}
+BENCHMARK(unpack)->ArgName("filtered")->Arg(0)->Arg(1)->Unit(benchmark::kMillisecond);
 
 /// Only the table: a key's bytes found, its count raised.
 void table(benchmark::State& state, std::vector<pipelines::AggregateKind> kinds) {

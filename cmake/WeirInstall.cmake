@@ -4,7 +4,7 @@ include(CMakePackageConfigHelpers)
 
 # The package that holds a third-party target; a new dependency of a library is named here too.
 function(weir_package_of target result)
-  if(target MATCHES "^(CURL|OpenSSL|RocksDB|Threads|fmt|simdjson|spdlog|CLI11|prometheus-cpp)::")
+  if(target MATCHES "^(CURL|OpenSSL|RocksDB|Threads|fmt|simdjson|spdlog|CLI11|prometheus-cpp|ZLIB|zstd)::")
     set(package ${CMAKE_MATCH_1})
   elseif(target MATCHES "^Boost::")
     set(package Boost)

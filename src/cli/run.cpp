@@ -173,6 +173,9 @@ class Run final : public Command {
     if (const auto behind = board.behind()) {
       line += "  " + behind_text(*behind);
     }
+    if (totals.user_records > 0) {
+      line += "  " + counted(totals.user_records, "user record");
+    }
     if (totals.dead_letters > 0) {
       line += "  " + counted(totals.dead_letters, "dead letter");
     }
@@ -206,6 +209,16 @@ class Run final : public Command {
       context.console.say(fmt::format("weir run: {} on record: the totals may lack what was lost there ({})",
                                       counted(report.gaps.size(), "gap"), report.gaps.front().reason));
     }
+    if (totals.broken_aggregates > 0) {
+      context.console.say(
+          fmt::format("weir run: {} could not be unpacked, taken whole", counted(totals.broken_aggregates, "record")));
+    }
+    if (totals.unfiltered > 0) {
+      context.console.say(
+          fmt::format("weir run: {} taken from shards whose hash range is not known: after a reshard "
+                      "some may be counted twice",
+                      counted(totals.unfiltered, "user record")));
+    }
     if (!until_caught_up_ || !report.caught_up) {
       say_where_it_stopped(context.console, report);
     }
@@ -216,6 +229,12 @@ class Run final : public Command {
       json.unsigned_integer("records", totals.records);
       json.unsigned_integer("bytes", totals.bytes);
       json.unsigned_integer("dead_letters", totals.dead_letters);
+      if (totals.user_records + totals.misplaced + totals.broken_aggregates > 0) {
+        json.unsigned_integer("user_records", totals.user_records);
+        json.unsigned_integer("misplaced", totals.misplaced);
+        json.unsigned_integer("unfiltered", totals.unfiltered);
+        json.unsigned_integer("broken_aggregates", totals.broken_aggregates);
+      }
       json.key("keys");
       if (keys) {
         json.integer(*keys);

@@ -54,6 +54,7 @@ ShardReader::ShardReader(const Context& context, stream::ShardId shard, const st
       arrival_(from.arrival),
       read_up_to_(from.read_up_to),
       from_start_(from.from_start),
+      hash_range_(from.hash_range),
       limiter_(context.config->keep_quotas ? reads_per_second_max : 0,
                context.config->keep_quotas ? read_bytes_per_second_max : 0),
       backoff_(Backoff::Options(), Random(seed)),
@@ -325,6 +326,7 @@ Task<std::optional<stream::Batch>> ShardReader::end_of_shard(api::GetRecordsRepl
     stream::Shard born;
     born.id = std::move(child.id);
     born.parents = std::move(child.parents);
+    born.hash_range = stream::parse_hash_range(child.hash_key_start, child.hash_key_end);
     children.push_back(std::move(born));
   }
   iterator_.clear();
@@ -386,6 +388,7 @@ stream::Batch ShardReader::make_batch(api::GetRecordsReply reply) {
   batch.buffer = std::move(reply.buffer);
   batch.behind = reply.behind;
   batch.read_up_to = read_up_to_before_[1];
+  batch.hash_range = hash_range_;
   batch.lease = std::move(lease_);
   for (const auto& record : batch.records) {
     batch.bytes += record.data.size();

@@ -82,6 +82,7 @@ class ShardReader {
   Timestamp read_up_to_;
   Timestamp fetched_up_to_{};  // by the last reply, if nothing is missing before it
   bool from_start_;
+  std::optional<stream::HashRange> hash_range_;
   bool vanished_ = false;
   bool position_lost_ = false;  // that `after_` is gone is on record, and accepted
   // What `read_up_to_` was after each of the last three replies, the newest last. When the last one is the end,

@@ -61,6 +61,7 @@ Task<void> StreamSource::Shared::hand_on(const stream::ShardId& id, ShardReader&
         stream::ShardPosition position;
         position.parents = child.parents;
         position.read_up_to = child.born_after;
+        position.hash_range = child.hash_range;
         children.emplace_back(child.id, std::move(position));
       }
     } else {

@@ -17,6 +17,7 @@ stream::Shard shard_of(const api::Shard& listed) {
       shard.parents.push_back(parent);
     }
   }
+  shard.hash_range = stream::parse_hash_range(listed.hash_key_start, listed.hash_key_end);
   return shard;
 }
 
@@ -213,6 +214,7 @@ std::vector<ShardMap::Entry> StreamSource::Shared::new_shards(std::vector<stream
     position.parents = shard.parents;
     position.from_start = from_start;
     position.read_up_to = born_after(shard, positions);
+    position.hash_range = shard.hash_range;
     found.emplace_back(shard.id, std::move(position));
     chosen.insert(shard.id);
   };

@@ -23,6 +23,10 @@ constexpr std::string_view keep_word = "keep ";
 // Only in what is stored: an aggregate that was added later.
 constexpr std::string_view since_word = "since ";
 
+// Only where asked for: definitions that were stored before these lines existed stay equal.
+constexpr std::string_view unpack_word = "unpack ";
+constexpr std::string_view decompress_word = "decompress ";
+
 bool starts_with(std::string_view line, std::string_view word) { return line.substr(0, word.size()) == word; }
 
 /// Of a line that begins with `word`: the quoted name. Names hold no quotes.
@@ -42,6 +46,17 @@ Result<std::vector<std::string_view>> compare(const std::vector<std::string_view
                    fmt::format("the state was made with {}, the pipeline says {}: use another state, or put it back",
                                stored_line, current_line));
   };
+  for (const auto word : {unpack_word, decompress_word}) {
+    const auto said = [word](const std::vector<std::string_view>& lines) {
+      const auto found =
+          std::find_if(lines.begin(), lines.end(), [word](std::string_view line) { return starts_with(line, word); });
+      return found == lines.end() ? fmt::format("no `{}`", word.substr(0, word.size() - 1))
+                                  : fmt::format("`{}`", *found);
+    };
+    if (said(before) != said(now)) {
+      return other(said(before), said(now));
+    }
+  }
   // Everything but the aggregates decides what earlier records did: it must be the same, in the same order.
   const auto decides = [](std::string_view line) {
     return !starts_with(line, keep_word) && !starts_with(line, since_word);
@@ -79,6 +94,12 @@ Result<std::vector<std::string_view>> compare(const std::vector<std::string_view
 
 std::string definition_text(const Spec& spec) {
   std::string text = fmt::format("decode {}\n", spec.decode);
+  if (spec.unpack_kpl) {
+    text.append(unpack_word).append("kpl\n");
+  }
+  if (spec.compression != decode::Compression::none) {
+    text.append(decompress_word).append(to_string(spec.compression)).append("\n");
+  }
   if (spec.event_time.empty()) {
     text.append("time arrival\n");
   } else {

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <fstream>
@@ -194,8 +195,8 @@ Result<std::vector<Spec::Keep>> read_keeps(const Yaml& yaml, const YamlMap& map,
 
 Result<FileDefinition> read_definition(const Yaml& yaml, const FileChecks& checks) {
   FileDefinition definition;
-  WEIR_TRY(auto map, yaml.map({"name", "source", "decode", "event_time", "key", "keys", "aggregates", "window",
-                               "retention", "state", "dead_letters"}));
+  WEIR_TRY(auto map, yaml.map({"name", "source", "unpack", "decompress", "decode", "event_time", "key", "keys",
+                               "aggregates", "window", "retention", "state", "dead_letters"}));
   for (const auto* name : {"window", "retention"}) {
     if (const auto node = map.find(name)) {
       return node->mistake(fmt::format("`{}`", name), "no windows: this version keeps one total per key, for all time");
@@ -212,6 +213,15 @@ Result<FileDefinition> read_definition(const Yaml& yaml, const FileChecks& check
     return yaml.mistake("no `source`", "where the records come from, such as { stream: flights }");
   }
   WEIR_TRY(definition.source, read_source(*source, checks));
+  if (const auto unpack = map.find("unpack")) {
+    WEIR_CHECK(unpack->choice({"kpl"}));
+    spec.unpack_kpl = true;
+  }
+  if (const auto decompress = map.find("decompress")) {
+    constexpr std::array<decode::Compression, 2> compressions{decode::Compression::gzip, decode::Compression::zstd};
+    WEIR_TRY(const auto word, decompress->choice({"gzip", "zstd"}));
+    spec.compression = compressions[word];
+  }
   if (const auto decode = map.find("decode")) {
     constexpr std::array<std::string_view, 3> words{"json", "text", "bytes"};
     WEIR_TRY(const auto word, decode->choice({"json", "text", "bytes"}));

@@ -46,11 +46,15 @@ void Board::committed(const stream::ShardId& shard, const stream::SequenceNumber
   }
 }
 
-void Board::count_commit(std::uint64_t records, std::uint64_t bytes, std::uint64_t dead_letters) {
+void Board::count_commit(const Totals& of_commit) {
   const std::scoped_lock lock(mutex_);
-  totals_.records += records;
-  totals_.bytes += bytes;
-  totals_.dead_letters += dead_letters;
+  totals_.records += of_commit.records;
+  totals_.bytes += of_commit.bytes;
+  totals_.dead_letters += of_commit.dead_letters;
+  totals_.user_records += of_commit.user_records;
+  totals_.misplaced += of_commit.misplaced;
+  totals_.unfiltered += of_commit.unfiltered;
+  totals_.broken_aggregates += of_commit.broken_aggregates;
   ++totals_.commits;
   store_trouble_.clear();
 }

@@ -7,6 +7,8 @@
 #include <new>
 #include <utility>
 
+#include "process/unpacking.hpp"
+
 namespace weir::process {
 namespace {
 
@@ -35,8 +37,7 @@ struct Processor::Round {
   std::vector<std::pair<stream::ShardId, stream::ShardPosition>> children;
   std::vector<state::DeadLetter> dead_letters;
   std::size_t dead_letter_bytes = 0;
-  std::uint64_t records = 0;
-  std::uint64_t bytes = 0;
+  Board::Totals totals;
   Duration started{0};  // when its first change came
 
   bool empty() const noexcept { return advances.empty(); }
@@ -46,8 +47,7 @@ struct Processor::Round {
     children.clear();
     dead_letters.clear();
     dead_letter_bytes = 0;
-    records = 0;
-    bytes = 0;
+    totals = Board::Totals();
   }
 };
 
@@ -61,6 +61,9 @@ Processor::Processor(Context context, const stream::Positions& positions)
   filling_->deltas = folder_->make_deltas();
   writing_->deltas = folder_->make_deltas();
   filling_->number = 1;
+  if (context_.pipeline->unpacks_kpl()) {
+    unpacking_ = std::make_unique<Unpacking>();
+  }
   for (const auto& [id, position] : positions.shards) {
     auto& known = shard(id);
     known.accepted = position.after;
@@ -76,7 +79,7 @@ Processor::~Processor() = default;
 Processor::Shard& Processor::shard(const stream::ShardId& id) { return shards_.try_emplace(id).first->second; }
 
 bool Processor::full() const {
-  return filling_->records >= context_.limits.records_max ||
+  return filling_->totals.records + filling_->totals.user_records >= context_.limits.records_max ||
          filling_->deltas->bytes() + filling_->dead_letter_bytes >= context_.limits.bytes_max;
 }
 
@@ -178,13 +181,17 @@ Task<void> Processor::take_in(Shard& of, const stream::Batch& batch) {
     advance->second.to = of.accepted;
   }
   if (!records.empty()) {
-    fold(batch, records);
+    if (unpacking_) {
+      unpack(batch, records);
+    } else {
+      fold(batch, records, {});
+    }
     of.accepted = stream::SequenceNumber(records.back().sequence_number);
     advance->second.to = of.accepted;
     advance->second.arrival = records.back().arrival;
-    filling_->records += records.size();
+    filling_->totals.records += records.size();
     for (const auto& record : records) {
-      filling_->bytes += record.data.size();
+      filling_->totals.bytes += record.data.size();
     }
   }
   of.read_up_to = std::max(of.read_up_to, batch.read_up_to);
@@ -196,6 +203,7 @@ Task<void> Processor::take_in(Shard& of, const stream::Batch& batch) {
       stream::ShardPosition position;
       position.parents = child.parents;
       position.read_up_to = child.born_after;
+      position.hash_range = child.hash_range;
       filling_->children.emplace_back(child.id, std::move(position));
     }
   } else if (batch.behind && batch.behind->count() == 0) {
@@ -207,7 +215,21 @@ Task<void> Processor::take_in(Shard& of, const stream::Batch& batch) {
   co_return Result<void>();
 }
 
-void Processor::fold(const stream::Batch& batch, std::span<const stream::RawRecord> records) {
+// The position moves past whole records only; what is in them never shows in it.
+void Processor::unpack(const stream::Batch& batch, std::span<const stream::RawRecord> records) {
+  const auto counts = unpacking_->each_part(
+      records, batch.hash_range,
+      [&](std::span<const stream::RawRecord> users, std::span<const Origin> origins) { fold(batch, users, origins); });
+  auto& totals = filling_->totals;
+  totals.user_records += counts.user_records;
+  totals.misplaced += counts.misplaced;
+  totals.unfiltered += counts.unfiltered;
+  totals.broken_aggregates += counts.broken;
+}
+
+void Processor::fold(const stream::Batch& batch, std::span<const stream::RawRecord> records,
+                     std::span<const Origin> origins) {
+  const auto origin_of = [&](std::size_t index) { return origins.empty() ? Origin() : origins[index]; };
   while (!records.empty()) {
     failures_.clear();
     std::size_t done = records.size();
@@ -222,22 +244,26 @@ void Processor::fold(const stream::Batch& batch, std::span<const stream::RawReco
       thrown = "an exception that is no std::exception";
     }
     for (auto& failure : failures_) {
-      fail(batch, records[failure.index], std::move(failure.code), std::move(failure.reason));
+      fail(batch, records[failure.index], origin_of(failure.index), std::move(failure.code), std::move(failure.reason));
     }
     if (thrown) {
       done = std::min(folder_->next(), records.size() - 1);
-      fail(batch, records[done], "Exception", fmt::format("the pipeline's own code threw: {}", *thrown));
+      fail(batch, records[done], origin_of(done), "Exception",
+           fmt::format("the pipeline's own code threw: {}", *thrown));
       ++done;
     }
     records = records.subspan(done);
+    origins = origins.empty() ? origins : origins.subspan(done);
   }
 }
 
-void Processor::fail(const stream::Batch& batch, const stream::RawRecord& record, std::string code,
+void Processor::fail(const stream::Batch& batch, const stream::RawRecord& record, Origin origin, std::string code,
                      std::string reason) {
   state::DeadLetter letter;
   letter.shard = batch.shard;
   letter.sequence_number = stream::SequenceNumber(record.sequence_number);
+  letter.sub = origin.sub;
+  letter.unpacked = origin.unpacked;
   letter.partition_key = record.partition_key;
   letter.arrival = record.arrival;
   letter.code = std::move(code);
@@ -364,13 +390,13 @@ Task<void> Processor::write(Round& round) {
   if (made.advances.empty() && made.observed.empty()) {
     co_return Result<void>();
   }
-  const auto dead_letters = made.dead_letters.size();
-  if (dead_letters > 0 && context_.copy_dead_letters) {
+  round.totals.dead_letters = made.dead_letters.size();
+  if (!made.dead_letters.empty() && context_.copy_dead_letters) {
     const Attempt copy = [this, &made] { return context_.copy_dead_letters(made.dead_letters, abandon_); };
     WEIR_CO_CHECK(co_await until_done(copy, "copying dead letters"));
   }
   WEIR_CO_CHECK(co_await commit(made));
-  context_.board->count_commit(round.records, round.bytes, dead_letters);
+  context_.board->count_commit(round.totals);
   co_return Result<void>();
 }
 

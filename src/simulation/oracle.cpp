@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <deque>
 
+#include "process/unpacking.hpp"
+
 namespace weir::simulation {
 namespace {
 
@@ -96,9 +98,23 @@ Totals expected_totals(const pipelines::Pipeline& pipeline, const stream::Positi
   const auto folder = pipeline.make_folder();
   const auto deltas = folder->make_deltas();
   std::vector<pipelines::Failure> failures;
-  folder->fold(records, *deltas, failures);
-  for (const auto& failure : failures) {
-    totals.dead_letters.emplace(shards[failure.index], records[failure.index].sequence_number);
+  const auto fold = [&](std::span<const stream::RawRecord> folded, const auto& shard_of) {
+    failures.clear();
+    folder->fold(folded, *deltas, failures);
+    for (const auto& failure : failures) {
+      totals.dead_letters.emplace(shard_of(failure.index), folded[failure.index].sequence_number);
+    }
+  };
+  if (pipeline.unpacks_kpl()) {
+    process::Unpacking unpacking;
+    for (std::size_t i = 0; i < records.size(); ++i) {
+      unpacking.each_part({&records[i], 1}, positions.shards.at(shards[i]).hash_range,
+                          [&](std::span<const stream::RawRecord> users, std::span<const process::Origin>) {
+                            fold(users, [&](std::size_t) { return shards[i]; });
+                          });
+    }
+  } else {
+    fold(records, [&](std::size_t index) { return shards[index]; });
   }
   std::vector<state::RowChange> changes;
   deltas->encode(changes);

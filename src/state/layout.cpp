@@ -6,6 +6,8 @@ namespace weir::state::layout {
 namespace {
 
 constexpr char value_version = 1;
+// Of a shard whose hash range is known, which is behind the rest.
+constexpr char shard_with_range_version = 2;
 
 void put_u32_ordered(std::string& out, std::uint32_t value) {
   for (int shift = 24; shift >= 0; shift -= 8) {
@@ -57,7 +59,13 @@ std::string key_of(char kind, Number first, Number second) {
   return key;
 }
 
-std::string value_of() { return {value_version}; }
+void put_hash_key(std::string& out, stream::HashKey key) {
+  for (int shift = 120; shift >= 0; shift -= 8) {
+    out.push_back(static_cast<char>(static_cast<unsigned char>(key >> static_cast<unsigned>(shift))));
+  }
+}
+
+std::string value_of(char version = value_version) { return {version}; }
 
 // Takes a value apart. After a failure everything else fails too, so one test at the end is enough.
 class Reader {
@@ -159,6 +167,14 @@ class Reader {
   stream::SequenceNumber sequence_number(std::string digits) {
     good_ = good_ && (digits.empty() || stream::is_sequence_number(digits));
     return good_ ? stream::SequenceNumber(std::move(digits)) : stream::SequenceNumber();
+  }
+
+  stream::HashKey hash_key() {
+    stream::HashKey key = 0;
+    for (int i = 0; i < 16; ++i) {
+      key = (key << 8U) | static_cast<unsigned char>(byte());
+    }
+    return key;
   }
 
   Timestamp time() {
@@ -291,7 +307,7 @@ std::optional<StreamValue> decode_stream(std::string_view bytes) {
 }
 
 std::string encode(const stream::ShardPosition& value) {
-  auto out = value_of();
+  auto out = value_of(value.hash_range ? shard_with_range_version : value_version);
   put_text(out, value.after.text());
   out.push_back(value.ended ? 1 : 0);
   out.push_back(value.from_start ? 1 : 0);
@@ -301,11 +317,19 @@ std::string encode(const stream::ShardPosition& value) {
   for (const auto& parent : value.parents) {
     put_text(out, parent);
   }
+  if (value.hash_range) {
+    put_hash_key(out, value.hash_range->first);
+    put_hash_key(out, value.hash_range->last);
+  }
   return out;
 }
 
 std::optional<stream::ShardPosition> decode_shard(std::string_view bytes) {
-  auto reader = Reader::of_value(bytes);
+  Reader reader(bytes);
+  const char version = reader.byte();
+  if (version != value_version && version != shard_with_range_version) {
+    reader.fail();
+  }
   stream::ShardPosition value;
   value.after = reader.sequence_number();
   value.ended = reader.flag();
@@ -318,6 +342,15 @@ std::optional<stream::ShardPosition> decode_shard(std::string_view bytes) {
   }
   for (std::uint64_t i = 0; i < parents && reader.good(); ++i) {
     value.parents.push_back(reader.text());
+  }
+  if (version == shard_with_range_version) {
+    stream::HashRange range;
+    range.first = reader.hash_key();
+    range.last = reader.hash_key();
+    if (range.first > range.last) {
+      reader.fail();
+    }
+    value.hash_range = range;
   }
   return finish(reader, std::move(value));
 }

@@ -57,12 +57,16 @@ class Keeping final : public stream::Sink {
       position.arrival = record.arrival;
     }
     position.read_up_to = batch.read_up_to;
+    if (!batch.records.empty()) {
+      ranges[batch.shard] = batch.hash_range;
+    }
     lease_bytes.push_back(batch.lease.bytes());
     if (batch.end) {
       pending_end_ = batch.shard;
       for (const auto& child : *batch.end) {
         stream::ShardPosition born;
         born.parents = child.parents;
+        born.hash_range = child.hash_range;
         stored_.shards.try_emplace(child.id, born);
         children[batch.shard].push_back(child.id);
       }
@@ -107,6 +111,7 @@ class Keeping final : public stream::Sink {
   std::function<Task<void>(const stream::Batch&)> before_accepting;
   Texts texts;
   std::map<std::string, Texts> by_shard;
+  std::map<std::string, std::optional<stream::HashRange>> ranges;  // as the last batch with records said
   std::vector<stream::Gap> gaps;
   std::map<std::string, std::vector<ShardState>> states;
   Texts reasons;

@@ -142,6 +142,35 @@ TEST_F(SourceTest, FollowsASplitWhileRunning) {
   EXPECT_EQ(sink.by_shard[shard1].size() + sink.by_shard[shard2].size(), 6U);
 }
 
+// By the range a misplaced user record is told. It comes from the listing, from the last reply of a parent, or
+// from what was stored: without it a restart would count what the run before left out.
+TEST_F(SourceTest, BatchesSayWhatTheirShardOwns) {
+  ASSERT_TRUE(kinesis.create("s"));
+  ASSERT_TRUE(kinesis.put("s", {"before"}));
+  start();
+  read_until(1);
+  ASSERT_TRUE(sink.ranges[shard0]);
+  EXPECT_TRUE(sink.ranges[shard0]->is_all());
+  ASSERT_TRUE(kinesis.split("s", shard0));
+  ASSERT_TRUE(kinesis.put("s", {"x", "y", "z", "u", "v", "w"}));
+  read_until(7);
+  EXPECT_TRUE(finish());
+  const auto told = sink.ranges;
+  ASSERT_TRUE(told.at(shard1) && told.at(shard2));
+  EXPECT_TRUE(told.at(shard1)->first == 0 && told.at(shard2)->last == ~stream::HashKey{0});
+  EXPECT_TRUE(told.at(shard1)->last + 1 == told.at(shard2)->first);
+  EXPECT_EQ(stored.shards[shard0].hash_range, told.at(shard0));
+  EXPECT_EQ(stored.shards[shard1].hash_range, told.at(shard1));
+
+  sink.ranges.clear();
+  ASSERT_TRUE(kinesis.put("s", {"a", "b", "c", "d", "e", "f"}));
+  start();
+  read_until(13);
+  EXPECT_TRUE(finish());
+  EXPECT_EQ(sink.ranges[shard1], told.at(shard1));
+  EXPECT_EQ(sink.ranges[shard2], told.at(shard2));
+}
+
 TEST_F(SourceTest, FollowsAMergeOnceBothParentsHaveEnded) {
   ASSERT_TRUE(kinesis.create("s", 2));
   ASSERT_TRUE(kinesis.put("s", {"a", "b", "c", "d"}));

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "folding.hpp"
+#include "tests/support/compressed.hpp"
 
 namespace weir::pipelines {
 namespace {
@@ -70,10 +71,10 @@ aggregates: { n: count, s: { sum: a.b } }
 
 // A typed mistake is found by file, line and column, with what was there and what should be.
 TEST(PipelineFile, EachMistakeIsToldWithItsPlace) {
-  EXPECT_EQ(
-      mistake(head + "key: origin\nagregates: { n: count }\n"),
-      "f.yaml:4:1: found \"agregates\", expected name, source, decode, event_time, key, keys, aggregates, window, "
-      "retention, state or dead_letters (did you mean \"aggregates\"?)");
+  EXPECT_EQ(mistake(head + "key: origin\nagregates: { n: count }\n"),
+            "f.yaml:4:1: found \"agregates\", expected name, source, unpack, decompress, decode, event_time, key, "
+            "keys, aggregates, "
+            "window, retention, state or dead_letters (did you mean \"aggregates\"?)");
   EXPECT_EQ(mistake("name: d\nsource: { stream: s, start: trim_horizont }\n" + tail),
             "f.yaml:2:29: found \"trim_horizont\", expected latest, trim_horizon, at_timestamp, at_sequence_number or "
             "after_sequence_number (did you mean \"trim_horizon\"?)");
@@ -109,6 +110,19 @@ TEST(PipelineFile, EachValueIsCheckedWhereItStands) {
   EXPECT_EQ(mistake(head + tail + "dead_letters: { stream: a/b }\n"), "f.yaml:5:25: found \"a/b\", " + name);
   EXPECT_EQ(mistake(""), "f.yaml:1:1: found nothing, expected a pipeline: `name: ...`");
   EXPECT_EQ(mistake(head + tail + "---\n" + head), "f.yaml:5:1: found a second document, expected one pipeline");
+}
+
+TEST(PipelineFile, UnpackAndDecompressAreRead) {
+  const auto unpacking = pipeline("unpack: kpl\ndecompress: zstd\n" + tail);
+  EXPECT_TRUE(unpacking->unpacks_kpl());
+  EXPECT_EQ(unpacking->definition(),
+            "decode json\nunpack kpl\ndecompress zstd\ntime arrival\nkey \"origin\"\nkeep \"flights\" count\n");
+  EXPECT_FALSE(pipeline(tail)->unpacks_kpl());
+  EXPECT_EQ(mistake(head + tail + "unpack: kinesis\n"), "f.yaml:5:9: found \"kinesis\", expected kpl");
+  EXPECT_EQ(mistake(head + tail + "unpack: [kpl]\n"), "f.yaml:5:9: found a list, expected kpl");
+  EXPECT_EQ(mistake(head + tail + "decompress: gzib\n"),
+            "f.yaml:5:13: found \"gzib\", expected gzip or zstd (did you mean \"gzip\"?)");
+  EXPECT_EQ(mistake(head + tail + "unpak: kpl\n").substr(0, 24), "f.yaml:5:1: found \"unpak");
 }
 
 TEST(PipelineFile, RegionAndEndpointAreCheckedByWhoCallsThem) {
@@ -296,6 +310,47 @@ TEST(FieldPipeline, TextAndBytesAreOneField) {
 
 // An aggregate may join a pipeline that has state, which notes since when it counts; anything else would mix
 // totals of different meanings.
+// A payload that is not what the pipeline says is a dead letter like any other; those beside it count.
+TEST(FieldPipeline, PayloadsAreDecompressed) {
+  using weir::testing::gzip;
+  using weir::testing::zstd;
+  const std::string jfk = R"({"origin":"JFK","delay":2})";
+  const auto gzipped = pipeline("decompress: gzip\nkey: origin\naggregates: { n: count, d: { sum: delay } }\n");
+  const auto folded = fold(*gzipped, {gzip(jfk), jfk, gzip(jfk), gzip(jfk).substr(0, 20), gzip("{"), zstd(jfk),
+                                      gzip(std::string(decode::decompressed_bytes_max + 1, ' '))});
+  EXPECT_EQ(folded.printed(*gzipped), (Lines{R"({"key":"JFK","n":2,"d":4})"}));
+  std::vector<std::string> codes;
+  for (const auto& failure : folded.failures) {
+    codes.push_back(std::to_string(failure.index) + failure.code);
+  }
+  EXPECT_EQ(codes, (Lines{"1BadGzip", "3BadGzip", "4BadJson", "5BadGzip", "6TooLarge"}));
+  const auto zstandard = pipeline("decompress: zstd\nkey: origin\naggregates: { n: count }\n");
+  EXPECT_EQ(fold(*zstandard, {zstd(jfk), zstd(jfk, false)}).printed(*zstandard), (Lines{R"({"key":"JFK","n":2})"}));
+  const auto text = pipeline("decompress: zstd\ndecode: text\nkey: text\naggregates: { n: count }\n");
+  EXPECT_EQ(fold(*text, {zstd("a"), zstd("b"), zstd("a")}).printed(*text),
+            (Lines{R"({"key":"a","n":2})", R"({"key":"b","n":1})"}));
+}
+
+// Counting user records where whole ones were counted, or the other way round, makes totals of neither.
+TEST(Definitions, UnpackAndDecompressCannotBeChanged) {
+  const auto plain = pipeline(tail)->definition();
+  const auto unpacking = pipeline("unpack: kpl\n" + tail)->definition();
+  const auto gzipped = pipeline("decompress: gzip\n" + tail)->definition();
+  const auto zstandard = pipeline("decompress: zstd\n" + tail)->definition();
+  const auto refusal = [](const std::string& stored, const std::string& current) {
+    const auto result = continue_definition(stored, current, Timestamp());
+    return result ? std::string("taken") : result.error().message;
+  };
+  EXPECT_EQ(refusal(unpacking, unpacking), "taken");
+  EXPECT_EQ(refusal(plain, unpacking),
+            "the state was made with no `unpack`, the pipeline says `unpack kpl`: use another state, or put it back");
+  EXPECT_EQ(refusal(unpacking, plain),
+            "the state was made with `unpack kpl`, the pipeline says no `unpack`: use another state, or put it back");
+  EXPECT_EQ(refusal(gzipped, zstandard),
+            "the state was made with `decompress gzip`, the pipeline says `decompress zstd`: use another state, or put "
+            "it back");
+}
+
 TEST(Definitions, OnlyAnAddedAggregateIsTheSamePipeline) {
   const auto old = pipeline("key: origin\naggregates: { n: count, s: { sum: v } }\n")->definition();
   const auto added = pipeline("key: origin\naggregates: { m: { max: v }, s: { sum: v }, n: count }\n")->definition();

@@ -11,6 +11,7 @@
 #include <string>
 
 #include "folding.hpp"
+#include "tests/support/compressed.hpp"
 
 namespace weir::pipelines {
 namespace {
@@ -143,6 +144,24 @@ TEST(TypedPipeline, TakesAnyDecoder) {
   const auto text = built(
       weir::pipeline<decode::Text>("t").decode(weir::text_decoder()).key(&decode::Text::text).keep("n", weir::count()));
   EXPECT_EQ(text->definition(), "decode text\ntime arrival\nkey \"text\"\nkeep \"n\" count\n");
+}
+
+// What a member points at lives no longer than its record: the key must be taken before the next is decompressed.
+TEST(TypedPipeline, UnpacksAndDecompresses) {
+  const auto p = built(weir::pipeline<decode::Text>("t")
+                           .unpack_kpl()
+                           .decompress(weir::Compression::gzip)
+                           .decode(weir::text_decoder())
+                           .key(&decode::Text::text)
+                           .keep("n", weir::count()));
+  EXPECT_TRUE(p->unpacks_kpl());
+  EXPECT_EQ(p->definition(),
+            "decode text\nunpack kpl\ndecompress gzip\ntime arrival\nkey \"text\"\nkeep \"n\" count\n");
+  const std::string long_text(100'000, 'x');
+  const auto folded = fold(*p, {weir::testing::gzip("a"), weir::testing::gzip(long_text), weir::testing::gzip("b")});
+  EXPECT_EQ(folded.rows.size(), 2U);
+  ASSERT_EQ(folded.failures.size(), 1U);
+  EXPECT_EQ(folded.failures[0].code, "KeyTooLong");
 }
 
 TEST(TypedPipeline, RefusesWhatMakesNone) {

@@ -1,106 +1,7 @@
-#include "weir/process/processor.hpp"
+#include "tests/process/processor_fixture.hpp"
 
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
-
-#include <list>
-
-#include "tests/support/scripted_store.hpp"
-#include "tests/support/word_count.hpp"
-#include "weir/simulation/virtual_time.hpp"
-
-namespace weir::process {
+namespace weir::process::testing {
 namespace {
-
-using std::chrono::milliseconds;
-using std::chrono::seconds;
-using ::testing::ElementsAre;
-using ::testing::HasSubstr;
-using ::testing::IsEmpty;
-using ::testing::SizeIs;
-using weir::testing::ScriptedStore;
-using Answer = ScriptedStore::Answer;
-using Words = std::vector<std::string>;
-using Counts = std::map<std::string, std::string>;
-
-class ProcessorTest : public ::testing::Test {
- protected:
-  ProcessorTest() {
-    context.store = &store;
-    context.clock = &time;
-    context.pipeline = &pipeline;
-    context.board = &board;
-    context.stream = "test:words";
-  }
-
-  void SetUp() override {
-    state::Commit first;
-    first.pipeline = "words";
-    first.stream = "test:words";
-    first.identity = stream::StreamIdentity();
-    first.start = stream::Start();
-    for (const auto* id : {"s0", "s1"}) {
-      first.discovered.emplace_back(id, stream::ShardPosition());
-    }
-    ASSERT_TRUE(time.run(store.commit(first)));
-    store.commits = 0;
-  }
-
-  void start() {
-    positions = *time.run(store.positions("words", "test:words"));
-    processor = std::make_unique<Processor>(context, positions);
-    running.reset();
-    time.start(processor->run(abandon.get_token()), running);
-  }
-
-  // Records numbered from `first` on; the texts live in the fixture.
-  stream::Batch batch(const std::string& shard, std::uint64_t first, const Words& words) {
-    stream::Batch made;
-    made.shard = shard;
-    for (const auto& word : words) {
-      texts.push_back(word);
-      const auto& text = texts.back();
-      texts.push_back(std::to_string(first++));
-      made.records.push_back({texts.back(), text, "key", time.now()});
-    }
-    made.read_up_to = time.now();
-    return made;
-  }
-  Result<void> accept(stream::Batch made) { return time.run(processor->accept(std::move(made))); }
-  Result<void> settled(const std::string& shard) { return time.run(processor->settled(shard)); }
-  Result<void> close() {
-    processor->close();
-    time.run_while([&] { return !running; });
-    return *running;
-  }
-
-  Counts rows() {
-    Counts counts;
-    const auto page = time.run(store.scan("words", "", "", 100));
-    for (const auto& row : *page) {
-      counts[row.key] = row.value;
-    }
-    return counts;
-  }
-  stream::ShardPosition position(const std::string& shard) {
-    return (*time.run(store.positions("words", "test:words"))).shards[shard];
-  }
-  std::vector<state::DeadLetter> dead_letters() {
-    return *time.run(store.dead_letters("words", "test:words", nullptr, 100));
-  }
-
-  simulation::VirtualTime time;
-  weir::testing::DecimalCombiner combiner;
-  ScriptedStore store{combiner, time};
-  weir::testing::WordCount pipeline;
-  Board board;
-  Processor::Context context;
-  stream::Positions positions;
-  std::stop_source abandon;
-  std::unique_ptr<Processor> processor;
-  std::optional<Result<void>> running;
-  std::list<std::string> texts;
-};
 
 TEST_F(ProcessorTest, CommitsEffectsAndPositionTogether) {
   start();
@@ -564,4 +465,4 @@ TEST_F(ProcessorTest, ReportsShardsCaughtUpOnlyOnceTheirRecordsAreTakenIn) {
 }
 
 }  // namespace
-}  // namespace weir::process
+}  // namespace weir::process::testing

@@ -61,6 +61,29 @@ TEST(StateLayout, ReadsOnlyWholeValues) {
   EXPECT_FALSE(layout::decode_dead_letter(key + '\0', value));
 }
 
+// By its range a shard's strays are told: a restart that had lost it would count them. Values written before
+// ranges were kept are read as they are.
+TEST(StateLayout, KeepsAShardsHashRange) {
+  stream::ShardPosition shard;
+  shard.after = stream::SequenceNumber("99");
+  shard.parents = {"x"};
+  EXPECT_EQ(layout::encode(shard)[0], 1);
+  shard.hash_range = stream::parse_hash_range("5", "340282366920938463463374607431768211454");
+  const auto bytes = layout::encode(shard);
+  EXPECT_EQ(layout::decode_shard(bytes), shard);
+  for (std::size_t size = 0; size < bytes.size(); ++size) {
+    EXPECT_FALSE(layout::decode_shard(std::string_view(bytes).substr(0, size))) << size;
+  }
+  EXPECT_FALSE(layout::decode_shard(bytes + '\0'));
+  auto other = bytes;
+  other[0] = 1;
+  EXPECT_FALSE(layout::decode_shard(other)) << "the range would be somebody else's bytes";
+  other[0] = 3;
+  EXPECT_FALSE(layout::decode_shard(other));
+  shard.hash_range = stream::HashRange{2, 1};
+  EXPECT_FALSE(layout::decode_shard(layout::encode(shard))) << "no range";
+}
+
 TEST(StateLayout, GivesBackADeadLettersPlace) {
   const auto key = layout::dead_letter_key(1, 2, letter()).substr(layout::dead_letters_prefix(1, 2).size());
   const auto decoded = layout::decode_dead_letter(key, layout::encode(letter()));

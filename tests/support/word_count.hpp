@@ -31,11 +31,12 @@ class DecimalCombiner final : public state::Combiner {
 /// the pipeline's code throw.
 class WordCount : public pipelines::Pipeline {
  public:
-  explicit WordCount(std::string name = "words") : name_(std::move(name)) {}
+  explicit WordCount(std::string name = "words", bool unpacks = false) : name_(std::move(name)), unpacks_(unpacks) {}
   const std::string& name() const noexcept override { return name_; }
   const std::string& definition() const noexcept override { return definition_; }
   std::span<const std::string> aggregates() const noexcept override { return aggregates_; }
   std::unique_ptr<pipelines::Folder> make_folder() const override { return std::make_unique<Folder>(); }
+  bool unpacks_kpl() const noexcept override { return unpacks_; }
   void print_json(std::string_view key, std::string_view row, std::string& out) const override {
     out.append("{\"key\":\"").append(key).append("\",\"count\":").append(row).append("}");
   }
@@ -88,6 +89,7 @@ class WordCount : public pipelines::Pipeline {
   };
 
   std::string name_;
+  bool unpacks_;
   std::string definition_ = "count words";
   std::vector<std::string> aggregates_{"count"};
 };

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "weir/base/result.hpp"
+#include "weir/decode/compression.hpp"
 #include "weir/decode/value.hpp"
 #include "weir/pipeline/aggregate.hpp"
 #include "weir/pipeline/pipeline.hpp"
@@ -24,6 +25,8 @@ struct Spec {
   };
   std::string name;
   std::string decode = "json";
+  bool unpack_kpl = false;
+  decode::Compression compression = decode::Compression::none;  ///< of each payload, after unpacking
   std::string event_time;                      ///< a field; empty: the arrival time
   std::vector<std::vector<std::string>> keys;  ///< the fields of each roll-up's key
   std::vector<Keep> keeps;

@@ -53,10 +53,12 @@ class Pipeline {
  public:
   virtual ~Pipeline() = default;
   virtual const std::string& name() const noexcept = 0;
-  /// Canonical text of everything that decides what a record does (decode, key, aggregates in order). Two
+  /// Canonical text of everything that decides what a record does (unpack, decode, key, aggregates in order). Two
   /// pipelines with one definition do the same to every record.
   virtual const std::string& definition() const noexcept = 0;
   virtual std::unique_ptr<Folder> make_folder() const = 0;
+  /// Whether a host hands `fold` the user records of aggregated records instead (see stream::Unpacker).
+  virtual bool unpacks_kpl() const noexcept { return false; }
   /// The names of the aggregates, in order.
   virtual std::span<const std::string> aggregates() const noexcept = 0;
   /// One JSON object of a stored row: {"key":"JFK","flights":12,"delay":3.5}; no line end. A compound key is

@@ -235,6 +235,18 @@ class PipelineBuilder {
     return *this;
   }
 
+  /// Takes apart what the Kinesis Producer Library aggregated: each user record counts for itself.
+  PipelineBuilder& unpack_kpl() {
+    spec_.unpack_kpl = true;
+    return *this;
+  }
+
+  /// Payloads are decompressed before they are decoded; one that is not compressed so is a dead letter.
+  PipelineBuilder& decompress(Compression compression) {
+    spec_.compression = compression;
+    return *this;
+  }
+
   /// When the record happened: text or a number as decode::parse_event_time takes it; else its arrival.
   template <class F>
   PipelineBuilder& event_time(F field) {

@@ -25,9 +25,14 @@ class Board {
   struct Totals {
     std::uint64_t records = 0;       ///< durable
     std::uint64_t bytes = 0;         ///< their data
-    std::uint64_t dead_letters = 0;  ///< among the records
+    std::uint64_t dead_letters = 0;  ///< among the records, or among their user records
     std::uint64_t commits = 0;
     std::uint64_t commit_retries = 0;
+    // Of a pipeline that unpacks:
+    std::uint64_t user_records = 0;       ///< out of aggregated records, each of which is one of `records`
+    std::uint64_t misplaced = 0;          ///< user records left out: they belong to another shard
+    std::uint64_t unfiltered = 0;         ///< user records taken without a look: the shard's range was not known
+    std::uint64_t broken_aggregates = 0;  ///< records taken as they came: a bad checksum or message
   };
 
   /// `on_caught_up` is called once, when every shard known has been 0 behind or has ended.
@@ -36,7 +41,8 @@ class Board {
   void report(const stream::ShardStatus& status);
   void caught_up(const stream::ShardId& shard);
   void committed(const stream::ShardId& shard, const stream::SequenceNumber& position);
-  void count_commit(std::uint64_t records, std::uint64_t bytes, std::uint64_t dead_letters);
+  /// Adds what one commit made durable, and the commit.
+  void count_commit(const Totals& of_commit);
   void count_commit_retry();
   /// What keeps the store from taking commits; empty when it does.
   void store_trouble(std::string sentence);

@@ -21,6 +21,9 @@
 
 namespace weir::process {
 
+struct Origin;
+class Unpacking;
+
 /// What to do when records were lost before they were read.
 enum class OnGap : std::uint8_t { halt, go_on };
 
@@ -80,8 +83,10 @@ class Processor final : public stream::Sink {
   Duration until_due() const;
   void wake();
   Task<void> take_in(Shard& of, const stream::Batch& batch);
-  void fold(const stream::Batch& batch, std::span<const stream::RawRecord> records);
-  void fail(const stream::Batch& batch, const stream::RawRecord& record, std::string code, std::string reason);
+  void unpack(const stream::Batch& batch, std::span<const stream::RawRecord> records);
+  void fold(const stream::Batch& batch, std::span<const stream::RawRecord> records, std::span<const Origin> origins);
+  void fail(const stream::Batch& batch, const stream::RawRecord& record, Origin origin, std::string code,
+            std::string reason);
   void tell(const state::DeadLetter& letter) const;
   void log_change(const stream::ShardStatus& status);
   Task<void> commit_rounds();
@@ -95,6 +100,7 @@ class Processor final : public stream::Sink {
 
   Context context_;
   std::unique_ptr<pipelines::Folder> folder_;
+  std::unique_ptr<Unpacking> unpacking_;  // where the pipeline says so
   std::map<stream::ShardId, Shard, std::less<>> shards_;
   std::unique_ptr<Round> filling_;  // takes changes
   std::unique_ptr<Round> writing_;  // being committed, or spare

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "weir/base/clock.hpp"
+#include "weir/stream/hash_range.hpp"
 #include "weir/stream/sequence_number.hpp"
 
 namespace weir::stream {
@@ -57,6 +58,8 @@ struct ShardPosition {
   bool from_start = false;
   /// One for a split's child, two for a merge's, none for a root.
   std::vector<ShardId> parents;
+  /// What the shard owns, where the source told it; stored, so that a restart filters as the run before did.
+  std::optional<HashRange> hash_range;
 
   friend bool operator==(const ShardPosition&, const ShardPosition&) = default;
 };
