@@ -17,6 +17,7 @@ class [[nodiscard]] Result {
   using value_type = T;
 
   Result() = default;
+  // Implicit, so that `return value;` and `return error;` read as what they are.
   Result(T value) : state_(std::move(value)) {}                         // NOLINT(google-explicit-constructor)
   Result(Error error) : state_(tl::unexpect, std::move(error)) {}      // NOLINT(google-explicit-constructor)
   template <class U>
@@ -49,6 +50,7 @@ class [[nodiscard]] Result<void> {
   using value_type = void;
 
   Result() = default;
+  // Implicit, so that `return error;` reads as what it is.
   Result(Error error) : state_(tl::unexpect, std::move(error)) {}  // NOLINT(google-explicit-constructor)
 
   bool ok() const noexcept { return state_.has_value(); }
