@@ -255,7 +255,7 @@ class PipelineBuilder {
     return make_pipeline(spec_, [parts] { return std::make_unique<typed_detail::TypedExtractor<T>>(parts); });
   }
   // Implicit, so that a builder is given to `run` as it is.
-  operator Result<PipelinePtr>() const { return build(); }  // NOLINT(google-explicit-constructor)
+  operator Result<PipelinePtr>() const { return build(); }
 
  private:
   template <class F>
