@@ -21,7 +21,7 @@
 
 namespace {
 
-using namespace weir;  // NOLINT(google-build-using-namespace)
+using namespace weir;
 
 constexpr std::size_t keys = 10'000;
 constexpr std::size_t records = 100'000;

@@ -17,7 +17,7 @@ constexpr std::size_t block_bytes = 64U * 1024;
 constexpr std::string_view erase_line = "\r\x1b[K";
 
 std::string_view variable(const char* name) {
-  const char* value = std::getenv(name);  // NOLINT(concurrency-mt-unsafe): before any thread starts
+  const char* value = std::getenv(name);  // before any thread starts
   return value == nullptr ? std::string_view() : std::string_view(value);
 }
 

@@ -29,7 +29,7 @@ Proxy parse(std::string_view text) {
 
 std::string first_set(std::initializer_list<const char*> names) {
   for (const auto* name : names) {
-    const char* value = std::getenv(name);  // NOLINT(concurrency-mt-unsafe): curl reads it the same way
+    const char* value = std::getenv(name);  // curl reads it the same way
     if (value != nullptr && *value != '\0') {
       return value;
     }

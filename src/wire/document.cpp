@@ -99,7 +99,7 @@ struct Document::Builder {
     document.nodes_[index].end = here();
   }
 
-  // NOLINTNEXTLINE(misc-no-recursion): the parser was told depth_max.
+  // No deeper than depth_max, which the parser was told.
   bool json(simdjson::dom::element element, std::string_view name) {
     using Type = simdjson::dom::element_type;
     const auto index = here();

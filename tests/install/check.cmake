@@ -17,15 +17,15 @@ function(expect_success)
   set(output "${output}" PARENT_SCOPE)
 endfunction()
 
-expect_success(${CMAKE_COMMAND} --install ${BUILD} --prefix ${work}/root)
+expect_success(${CMAKE_COMMAND} --install ${BUILD} --prefix ${work}/prefix)
 foreach(file IN ITEMS share/doc/weir/LICENSE share/doc/weir/NOTICE include/weir/base/result.hpp ${COMMAND})
-  if(NOT EXISTS ${work}/root/${file})
+  if(NOT EXISTS ${work}/prefix/${file})
     message(FATAL_ERROR "the installation lacks ${file}")
   endif()
 endforeach()
 
 # Moved, as a package's files are: no path of the build may be left in them.
-file(RENAME ${work}/root ${work}/moved)
+file(RENAME ${work}/prefix ${work}/moved)
 set(configure ${CMAKE_COMMAND} -G Ninja -S ${SOURCE} -DCMAKE_CXX_COMPILER=${COMPILER} -DCMAKE_PREFIX_PATH=${work}/moved)
 expect_success(${configure} -B ${work}/some -DCOMPONENTS=stream)
 expect_success(${CMAKE_COMMAND} --build ${work}/some)

@@ -17,12 +17,13 @@ class [[nodiscard]] Result {
   using value_type = T;
 
   Result() = default;
-  Result(T value) : state_(std::move(value)) {}                         // NOLINT(google-explicit-constructor)
-  Result(Error error) : state_(tl::unexpect, std::move(error)) {}      // NOLINT(google-explicit-constructor)
+  // Implicit, so that `return value;` and `return error;` read as what they are.
+  Result(T value) : state_(std::move(value)) {}
+  Result(Error error) : state_(tl::unexpect, std::move(error)) {}
   template <class U>
     requires(std::is_convertible_v<U &&, T> && !std::is_same_v<std::remove_cvref_t<U>, T> &&
              !std::is_same_v<std::remove_cvref_t<U>, Error> && !std::is_same_v<std::remove_cvref_t<U>, Result>)
-  Result(U&& value) : state_(T(std::forward<U>(value))) {}             // NOLINT(google-explicit-constructor)
+  Result(U&& value) : state_(T(std::forward<U>(value))) {}
 
   bool ok() const noexcept { return state_.has_value(); }
   explicit operator bool() const noexcept { return ok(); }
@@ -49,7 +50,8 @@ class [[nodiscard]] Result<void> {
   using value_type = void;
 
   Result() = default;
-  Result(Error error) : state_(tl::unexpect, std::move(error)) {}  // NOLINT(google-explicit-constructor)
+  // Implicit, so that `return error;` reads as what it is.
+  Result(Error error) : state_(tl::unexpect, std::move(error)) {}
 
   bool ok() const noexcept { return state_.has_value(); }
   explicit operator bool() const noexcept { return ok(); }

@@ -266,7 +266,8 @@ class PipelineBuilder {
     auto parts = std::make_shared<const typed_detail::Parts<T>>(parts_);
     return make_pipeline(spec_, [parts] { return std::make_unique<typed_detail::TypedExtractor<T>>(parts); });
   }
-  operator Result<PipelinePtr>() const { return build(); }  // NOLINT(google-explicit-constructor)
+  // Implicit, so that a builder is given to `run` as it is.
+  operator Result<PipelinePtr>() const { return build(); }
 
  private:
   template <class F>
