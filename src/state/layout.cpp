@@ -6,8 +6,6 @@ namespace weir::state::layout {
 namespace {
 
 constexpr char value_version = 1;
-// Of a shard whose hash range is known, which is behind the rest.
-constexpr char shard_with_range_version = 2;
 
 void put_u32_ordered(std::string& out, std::uint32_t value) {
   for (int shift = 24; shift >= 0; shift -= 8) {
@@ -65,7 +63,7 @@ void put_hash_key(std::string& out, stream::HashKey key) {
   }
 }
 
-std::string value_of(char version = value_version) { return {version}; }
+std::string value_of() { return {value_version}; }
 
 // Takes a value apart. After a failure everything else fails too, so one test at the end is enough.
 class Reader {
@@ -307,7 +305,7 @@ std::optional<StreamValue> decode_stream(std::string_view bytes) {
 }
 
 std::string encode(const stream::ShardPosition& value) {
-  auto out = value_of(value.hash_range ? shard_with_range_version : value_version);
+  auto out = value_of();
   put_text(out, value.after.text());
   out.push_back(value.ended ? 1 : 0);
   out.push_back(value.from_start ? 1 : 0);
@@ -317,6 +315,7 @@ std::string encode(const stream::ShardPosition& value) {
   for (const auto& parent : value.parents) {
     put_text(out, parent);
   }
+  out.push_back(value.hash_range ? 1 : 0);
   if (value.hash_range) {
     put_hash_key(out, value.hash_range->first);
     put_hash_key(out, value.hash_range->last);
@@ -325,11 +324,7 @@ std::string encode(const stream::ShardPosition& value) {
 }
 
 std::optional<stream::ShardPosition> decode_shard(std::string_view bytes) {
-  Reader reader(bytes);
-  const char version = reader.byte();
-  if (version != value_version && version != shard_with_range_version) {
-    reader.fail();
-  }
+  auto reader = Reader::of_value(bytes);
   stream::ShardPosition value;
   value.after = reader.sequence_number();
   value.ended = reader.flag();
@@ -343,7 +338,7 @@ std::optional<stream::ShardPosition> decode_shard(std::string_view bytes) {
   for (std::uint64_t i = 0; i < parents && reader.good(); ++i) {
     value.parents.push_back(reader.text());
   }
-  if (version == shard_with_range_version) {
+  if (reader.flag()) {
     stream::HashRange range;
     range.first = reader.hash_key();
     range.last = reader.hash_key();
