@@ -119,13 +119,14 @@ class Run final : public Command {
     options.threads = threads_;
     options.on_gap = on_gap_ == "continue" ? process::OnGap::go_on : process::OnGap::halt;
     options.until_caught_up = until_caught_up_;
+    options.count_keys = true;
     options.stop = stop;
     options.log = context.log;
     const auto started = system_clock().elapsed();
     if (context.console.shows_progress()) {
-      options.watch = [&](const process::Board& board) {
+      options.watch = [&](std::span<const process::Board* const> boards) {
         const auto seconds = std::chrono::duration<double>(system_clock().elapsed() - started).count();
-        context.console.show_progress(progress(board, seconds));
+        context.console.show_progress(progress(*boards.front(), seconds));
       };
     }
     if (copies) {
@@ -185,25 +186,7 @@ class Run final : public Command {
     return line;
   }
 
-  // How many keys there are now; nothing where the state went with the run.
-  static std::optional<std::int64_t> keys_of(const Context& context, const pipelines::FileDefinition& file) {
-    if (worker::state_directory(file.state, *file.pipeline).empty()) {
-      return {};
-    }
-    Answers answers(file, context.log);
-    worker::Query query;
-    query.type = worker::Query::Type::count;
-    std::optional<std::int64_t> keys;
-    auto asked = answers.ask(query, [&](std::string_view line) -> Result<void> {
-      WEIR_TRY(auto document, wire::Document::parse_json(line));
-      keys = document.root()["keys"].integer();
-      return document.check();
-    });
-    return asked ? keys : std::nullopt;
-  }
-
   Result<void> print(Context& context, const pipelines::FileDefinition& file, const worker::Report& report) const {
-    const auto keys = keys_of(context, file);
     const auto& totals = report.totals;
     if (!report.gaps.empty()) {
       context.console.say(fmt::format("weir run: {} on record: the totals may lack what was lost there ({})",
@@ -235,12 +218,7 @@ class Run final : public Command {
         json.unsigned_integer("unfiltered", totals.unfiltered);
         json.unsigned_integer("broken_aggregates", totals.broken_aggregates);
       }
-      json.key("keys");
-      if (keys) {
-        json.integer(*keys);
-      } else {
-        json.null();
-      }
+      json.unsigned_integer("keys", report.keys.value_or(0));
       json.unsigned_integer("gaps", report.gaps.size());
       json.number("seconds", report.seconds);
       json.boolean("caught_up", report.caught_up);
@@ -250,8 +228,8 @@ class Run final : public Command {
     }
     context.console.note(fmt::format("{}, {}, {}{} in {} ({})", counted(totals.records, "record"),
                                      bytes_text(totals.bytes), counted(totals.dead_letters, "dead letter"),
-                                     keys ? ", " + counted(static_cast<std::uint64_t>(*keys), "key") : std::string(),
-                                     seconds_text(report.seconds), rate_text(totals.records, report.seconds)));
+                                     ", " + counted(report.keys.value_or(0), "key"), seconds_text(report.seconds),
+                                     rate_text(totals.records, report.seconds)));
     if (until_caught_up_ && !report.caught_up) {
       return refused("NotCaughtUp", "stopped before every shard had been at its newest record");
     }

@@ -63,6 +63,14 @@ Task<stream::Start> StreamSource::resolve_start(std::stop_token stop) {
   co_return start;
 }
 
+Task<std::vector<std::pair<stream::ShardId, stream::ShardPosition>>> StreamSource::unseen(
+    const stream::Positions& positions, std::stop_token stop) {
+  shared_->shards.reset(1);
+  shared_->shards.add({positions.shards.begin(), positions.shards.end()});
+  WEIR_CO_TRY(auto listed_shards, co_await shared_->list(std::move(stop)));
+  co_return shared_->new_shards(std::move(listed_shards), positions);
+}
+
 Task<void> StreamSource::read(stream::Share share, const stream::Positions& positions, stream::Sink& sink,
                               std::stop_token stop) {
   auto& shared = *shared_;

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <charconv>
 #include <cstring>
 #include <fstream>
 
@@ -193,10 +194,51 @@ Result<std::vector<Spec::Keep>> read_keeps(const Yaml& yaml, const YamlMap& map,
   return keeps;
 }
 
+Result<std::uint64_t> read_limit(const Yaml& yaml, std::string_view expected) {
+  WEIR_TRY(const auto text, yaml.text(expected));
+  std::uint64_t limit = 0;
+  const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), limit);
+  if (code != std::errc() || end != text.data() + text.size() || limit == 0) {
+    return yaml.mistake(Yaml::quote(text), expected);
+  }
+  return limit;
+}
+
+// What becomes of records that fail, and how many may.
+Result<void> read_failures(const YamlMap& map, FileDefinition& definition, FailurePolicy& policy) {
+  if (const auto on_failure = map.find("on_failure")) {
+    WEIR_TRY(const auto word, on_failure->choice({"dead_letter", "halt", "skip"}));
+    policy.on_failure = static_cast<OnFailure>(word);
+  }
+  const auto letters = map.find("dead_letters");
+  if (!letters) {
+    return {};
+  }
+  if (policy.on_failure != OnFailure::dead_letter) {
+    return letters->mistake("`dead_letters`", "it only with `on_failure: dead_letter`, the default");
+  }
+  WEIR_TRY(const auto inner, letters->map({"stream", "count_max", "bytes_max"}));
+  if (const auto count = inner.find("count_max")) {
+    WEIR_TRY(policy.letters_max, read_limit(*count, "how many there may be before the pipeline halts: 1 or more"));
+  }
+  if (const auto bytes = inner.find("bytes_max")) {
+    WEIR_TRY(policy.letter_bytes_max, read_limit(*bytes,
+                                                 "how many bytes they may have before the pipeline halts: "
+                                                 "1 or more"));
+  }
+  if (const auto stream = inner.find("stream")) {
+    WEIR_TRY(definition.dead_letter_stream, stream->text("the stream to copy dead letters to"));
+    if (!stream::is_stream_name(definition.dead_letter_stream)) {
+      return stream->mistake(Yaml::quote(definition.dead_letter_stream), expected_stream(false));
+    }
+  }
+  return {};
+}
+
 Result<FileDefinition> read_definition(const Yaml& yaml, const FileChecks& checks) {
   FileDefinition definition;
   WEIR_TRY(auto map, yaml.map({"name", "source", "unpack", "decompress", "decode", "event_time", "key", "keys",
-                               "aggregates", "window", "retention", "state", "dead_letters"}));
+                               "aggregates", "window", "retention", "state", "on_failure", "dead_letters"}));
   for (const auto* name : {"window", "retention"}) {
     if (const auto node = map.find(name)) {
       return node->mistake(fmt::format("`{}`", name), "no windows: this version keeps one total per key, for all time");
@@ -233,13 +275,7 @@ Result<FileDefinition> read_definition(const Yaml& yaml, const FileChecks& check
   WEIR_TRY(spec.keys, read_keys(yaml, map, spec.decode));
   WEIR_TRY(spec.keeps, read_keeps(yaml, map, spec.decode));
   WEIR_TRY(definition.state, map.optional_text("state", "a directory, or `memory`"));
-  if (const auto letters = map.find("dead_letters")) {
-    WEIR_TRY(auto inner, letters->map({"stream"}));
-    WEIR_TRY(definition.dead_letter_stream, inner.required_text("stream", "the stream to copy dead letters to"));
-    if (!stream::is_stream_name(definition.dead_letter_stream)) {
-      return inner.find("stream")->mistake(Yaml::quote(definition.dead_letter_stream), expected_stream(false));
-    }
-  }
+  WEIR_CHECK(read_failures(map, definition, spec.failure_policy));
   auto pipeline = make_field_pipeline(std::move(spec));
   if (!pipeline) {
     return yaml.mistake("a pipeline that cannot be", pipeline.error().message);

@@ -100,6 +100,7 @@ class SpecPipeline final : public Pipeline {
     return std::make_unique<RecordFolder>(layout_, spec_.keys.size(), make_extractor_(), spec_.compression);
   }
   bool unpacks_kpl() const noexcept override { return spec_.unpack_kpl; }
+  FailurePolicy failure_policy() const noexcept override { return spec_.failure_policy; }
   std::span<const std::string> aggregates() const noexcept override { return names_; }
   void print_json(std::string_view key, std::string_view row, std::string& out) const override;
   Result<std::vector<std::string>> row_keys(std::string_view text) const override { return row_keys_of(text, spec_); }

@@ -7,11 +7,39 @@
 
 namespace weir::process {
 
+namespace {
+
+// Waits that are no fault of the shard's own: there is nothing to read, or not yet.
+bool has_nothing_to_do(stream::ShardState state) {
+  using State = stream::ShardState;
+  return state == State::caught_up || state == State::ended || state == State::waiting_for_parent;
+}
+
+}  // namespace
+
+void Board::learn(const stream::ShardId& shard, const stream::ShardPosition& position) {
+  const std::scoped_lock lock(mutex_);
+  learnt_.try_emplace(shard, position);
+}
+
+std::optional<stream::ShardPosition> Board::find(std::string_view shard) const {
+  const std::scoped_lock lock(mutex_);
+  const auto at = learnt_.find(shard);
+  return at == learnt_.end() ? std::nullopt : std::optional(at->second);
+}
+
 void Board::report(const stream::ShardStatus& status) {
+  const auto now = options_.clock->elapsed();
   std::unique_lock lock(mutex_);
   auto [entry, is_new] = shards_.try_emplace(status.shard);
   not_caught_up_ += is_new ? 1 : 0;
   auto& shard = entry->second;
+  if (const auto stored = learnt_.find(status.shard); is_new && stored != learnt_.end()) {
+    shard.committed = stored->second.after;
+  }
+  if (is_new || has_nothing_to_do(status.state)) {
+    shard.moved_at = now;
+  }
   shard.status = status;
   const bool now_caught_up = status.state == stream::ShardState::caught_up || status.state == stream::ShardState::ended;
   if (now_caught_up && !std::exchange(shard.caught_up, true)) {
@@ -30,19 +58,64 @@ void Board::caught_up(const stream::ShardId& shard) {
 }
 
 void Board::announce_if_caught_up(std::unique_lock<std::mutex> lock) {
-  if (not_caught_up_ > 0 || !on_caught_up_) {
+  if ((not_caught_up_ > 0 && !halted_) || !options_.on_caught_up) {
     return;
   }
-  const auto announce = std::exchange(on_caught_up_, nullptr);
+  const auto announce = std::exchange(options_.on_caught_up, nullptr);
   lock.unlock();
   announce();
 }
 
+void Board::halt(Error reason) {
+  std::unique_lock lock(mutex_);
+  if (!halted_) {
+    halted_ = std::move(reason);
+    is_halted_.store(true, std::memory_order_release);
+    announce_if_caught_up(std::move(lock));
+  }
+}
+
+std::optional<Error> Board::halted() const {
+  const std::scoped_lock lock(mutex_);
+  return halted_;
+}
+
+bool Board::is_stuck(const Shard& shard, Duration now) const {
+  return !has_nothing_to_do(shard.status.state) && now - shard.moved_at >= options_.stuck_after;
+}
+
+std::vector<std::string> Board::complaints() const {
+  using State = stream::ShardState;
+  const auto now = options_.clock->elapsed();
+  std::vector<std::string> said;
+  const std::scoped_lock lock(mutex_);
+  if (halted_) {
+    said.push_back(fmt::format("halted: {}", halted_->message));
+    return said;
+  }
+  if (!store_trouble_.empty()) {
+    said.push_back("the state is not written: " + store_trouble_);
+  }
+  for (const auto& [id, shard] : shards_) {
+    const auto state = shard.status.state;
+    const auto reason = shard.status.reason.empty() ? std::string() : ": " + shard.status.reason;
+    if (state == State::retrying || state == State::failed || state == State::gap) {
+      said.push_back(fmt::format("shard {} is {}{}", id, to_string(state), reason));
+    } else if (is_stuck(shard, now)) {
+      const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(now - shard.moved_at).count();
+      said.push_back(fmt::format("shard {} has got nowhere for {} s ({}{})", id, seconds, to_string(state), reason));
+    }
+  }
+  return said;
+}
+
 void Board::committed(const stream::ShardId& shard, const stream::SequenceNumber& position) {
   const std::scoped_lock lock(mutex_);
+  const auto now = options_.clock->elapsed();
   const auto found = shards_.find(shard);
   if (found != shards_.end()) {
     found->second.committed = position;
+    found->second.moved_at = now;
   }
 }
 
@@ -51,6 +124,7 @@ void Board::count_commit(const Totals& of_commit) {
   totals_.records += of_commit.records;
   totals_.bytes += of_commit.bytes;
   totals_.dead_letters += of_commit.dead_letters;
+  totals_.skipped += of_commit.skipped;
   totals_.user_records += of_commit.user_records;
   totals_.misplaced += of_commit.misplaced;
   totals_.unfiltered += of_commit.unfiltered;

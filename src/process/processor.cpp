@@ -19,6 +19,8 @@ constexpr std::uint32_t tries_when_closing_max = 3;
 }  // namespace
 
 struct Processor::Shard {
+  bool known = false;         // one of the pipeline's
+  bool before_start = false;  // reading begins before the pipeline's own start
   stream::SequenceNumber accepted;  // the last record taken in
   bool accepted_end = false;
   stream::SequenceNumber durable;  // the last record committed
@@ -26,7 +28,6 @@ struct Processor::Shard {
   Timestamp read_up_to_stored{};
   std::uint64_t round = 0;  // the round that holds the last change of this shard
   bool busy = false;        // a batch was handed over and is not taken in yet
-  stream::ShardState said = stream::ShardState::starting;  // in the log
 };
 
 // What one commit will hold.
@@ -51,8 +52,11 @@ struct Processor::Round {
   }
 };
 
-Processor::Processor(Context context, const stream::Positions& positions)
+Processor::Processor(Context context, const stream::Positions& positions, const stream::Positions& read_from)
     : context_(std::move(context)),
+      policy_(context_.pipeline->failure_policy()),
+      start_(positions.start),
+      read_from_start_(read_from.start == positions.start),
       folder_(context_.pipeline->make_folder()),
       filling_(std::make_unique<Round>()),
       writing_(std::make_unique<Round>()),
@@ -64,14 +68,37 @@ Processor::Processor(Context context, const stream::Positions& positions)
   if (context_.pipeline->unpacks_kpl()) {
     unpacking_ = std::make_unique<Unpacking>();
   }
+  std::ranges::copy_if(positions.gaps, std::back_inserter(accepted_gaps_), &stream::Gap::accepted);
   for (const auto& [id, position] : positions.shards) {
-    auto& known = shard(id);
-    known.accepted = position.after;
-    known.durable = position.after;
-    known.accepted_end = position.ended;
-    known.read_up_to = position.read_up_to;
-    known.read_up_to_stored = position.read_up_to;
+    const auto read = read_from.shards.find(id);
+    learn(shard(id), position, read == read_from.shards.end() ? nullptr : &read->second);
+    context_.board->learn(id, position);
   }
+}
+
+void Processor::learn(Shard& of, const stream::ShardPosition& position, const stream::ShardPosition* read_from) const {
+  of.known = true;
+  of.accepted = position.after;
+  of.durable = position.after;
+  of.accepted_end = position.ended;
+  of.read_up_to = position.read_up_to;
+  of.read_up_to_stored = position.read_up_to;
+  const bool as_stored = read_from == nullptr || (read_from->after.empty() && read_from->from_start);
+  of.before_start = position.from_start && !(read_from_start_ && as_stored);
+}
+
+bool Processor::knows(std::string_view id) const {
+  const auto at = shards_.find(id);
+  return (at != shards_.end() && at->second.known) || context_.board->find(id);
+}
+
+bool Processor::wants(const stream::ShardId& id, const stream::ShardPosition& position) const {
+  using Type = stream::Start::Type;
+  if (!start_ || (start_->type != Type::at_sequence_number && start_->type != Type::after_sequence_number)) {
+    return true;
+  }
+  return (position.from_start && id == start_->shard) ||
+         std::ranges::any_of(position.parents, [this](const stream::ShardId& parent) { return knows(parent); });
 }
 
 Processor::~Processor() = default;
@@ -117,6 +144,9 @@ Task<void> Processor::run(std::stop_token abandon) {
 
 Task<void> Processor::commit_rounds() {
   for (;;) {
+    if (failure_) {  // what was folded beside the record that halts it must not be written
+      co_return *failure_;
+    }
     const auto wait = until_due();
     if (wait > Duration(0)) {
       if (closing_) {
@@ -144,12 +174,49 @@ Task<void> Processor::commit_rounds() {
   co_return Result<void>();
 }
 
-Task<void> Processor::accept(stream::Batch batch) {
+Task<void> Processor::accept(stream::Batch batch) { co_return co_await take(batch); }
+
+Task<void> Processor::take(const stream::Batch& batch) {
   auto& of = shard(batch.shard);
+  if (!of.known) {  // another loop may have heard of it
+    if (const auto learnt = context_.board->find(batch.shard)) {
+      learn(of, *learnt, nullptr);
+    }
+  }
   of.busy = true;
   auto taken = co_await take_in(of, batch);
   of.busy = false;
   co_return taken;
+}
+
+// What lies above the last record taken in; where there is none yet, and reading began before the pipeline's start,
+// from that start on.
+std::span<const stream::RawRecord> Processor::not_taken_yet(const Shard& of,
+                                                            std::span<const stream::RawRecord> records) const {
+  const auto above = [&records](std::string_view number, bool with_it) {
+    const auto first = std::partition_point(records.begin(), records.end(), [&](const stream::RawRecord& record) {
+      const auto order = stream::compare_sequence_numbers(record.sequence_number, number);
+      return with_it ? order < 0 : order <= 0;
+    });
+    return records.subspan(static_cast<std::size_t>(first - records.begin()));
+  };
+  if (!of.before_start || !of.accepted.empty()) {
+    return above(of.accepted.text(), false);
+  }
+  switch (start_->type) {
+    case stream::Start::Type::trim_horizon:
+      break;
+    case stream::Start::Type::at_timestamp: {
+      const auto first = std::ranges::find_if(
+          records, [this](const stream::RawRecord& record) { return record.arrival >= start_->timestamp; });
+      return records.subspan(static_cast<std::size_t>(first - records.begin()));
+    }
+    case stream::Start::Type::at_sequence_number:
+      return above(start_->sequence_number.text(), true);
+    case stream::Start::Type::after_sequence_number:
+      return above(start_->sequence_number.text(), false);
+  }
+  return records;
 }
 
 Task<void> Processor::take_in(Shard& of, const stream::Batch& batch) {
@@ -161,12 +228,11 @@ Task<void> Processor::take_in(Shard& of, const stream::Batch& batch) {
   if (failure_) {
     co_return *failure_;
   }
-  std::span<const stream::RawRecord> records = batch.records;
-  const auto first_new = std::partition_point(records.begin(), records.end(), [&of](const stream::RawRecord& record) {
-    return stream::compare_sequence_numbers(record.sequence_number, of.accepted.text()) <= 0;
-  });
-  records = records.subspan(static_cast<std::size_t>(first_new - records.begin()));
+  const auto records = not_taken_yet(of, batch.records);
   if (of.accepted_end || (records.empty() && !batch.end)) {
+    if (batch.behind && batch.behind->count() == 0) {
+      context_.board->caught_up(batch.shard);
+    }
     co_return Result<void>();
   }
   of.round = filling_->number;
@@ -186,6 +252,9 @@ Task<void> Processor::take_in(Shard& of, const stream::Batch& batch) {
     } else {
       fold(batch, records, {});
     }
+    if (failure_) {
+      co_return *failure_;
+    }
     of.accepted = stream::SequenceNumber(records.back().sequence_number);
     advance->second.to = of.accepted;
     advance->second.arrival = records.back().arrival;
@@ -197,15 +266,7 @@ Task<void> Processor::take_in(Shard& of, const stream::Batch& batch) {
   of.read_up_to = std::max(of.read_up_to, batch.read_up_to);
   advance->second.read_up_to = of.read_up_to;
   if (batch.end) {
-    of.accepted_end = true;
-    advance->second.ended = true;
-    for (const auto& child : *batch.end) {
-      stream::ShardPosition position;
-      position.parents = child.parents;
-      position.read_up_to = child.born_after;
-      position.hash_range = child.hash_range;
-      filling_->children.emplace_back(child.id, std::move(position));
-    }
+    end(batch, of, advance->second);
   } else if (batch.behind && batch.behind->count() == 0) {
     context_.board->caught_up(batch.shard);
   }
@@ -215,7 +276,19 @@ Task<void> Processor::take_in(Shard& of, const stream::Batch& batch) {
   co_return Result<void>();
 }
 
-// The position moves past whole records only; what is in them never shows in it.
+void Processor::end(const stream::Batch& batch, Shard& of, state::ShardAdvance& advance) {
+  of.accepted_end = true;
+  advance.ended = true;
+  for (const auto& child : *batch.end) {
+    stream::ShardPosition position;
+    position.parents = child.parents;
+    position.read_up_to = child.born_after;
+    position.hash_range = child.hash_range;
+    context_.board->learn(child.id, position);
+    filling_->children.emplace_back(child.id, std::move(position));
+  }
+}
+
 void Processor::unpack(const stream::Batch& batch, std::span<const stream::RawRecord> records) {
   const auto counts = unpacking_->each_part(
       records, batch.hash_range,
@@ -244,6 +317,9 @@ void Processor::fold(const stream::Batch& batch, std::span<const stream::RawReco
       thrown = "an exception that is no std::exception";
     }
     for (auto& failure : failures_) {
+      if (failure_) {
+        return;
+      }
       fail(batch, records[failure.index], origin_of(failure.index), std::move(failure.code), std::move(failure.reason));
     }
     if (thrown) {
@@ -252,6 +328,9 @@ void Processor::fold(const stream::Batch& batch, std::span<const stream::RawReco
            fmt::format("the pipeline's own code threw: {}", *thrown));
       ++done;
     }
+    if (failure_) {
+      return;
+    }
     records = records.subspan(done);
     origins = origins.empty() ? origins : origins.subspan(done);
   }
@@ -259,6 +338,10 @@ void Processor::fold(const stream::Batch& batch, std::span<const stream::RawReco
 
 void Processor::fail(const stream::Batch& batch, const stream::RawRecord& record, Origin origin, std::string code,
                      std::string reason) {
+  if (policy_.on_failure == pipelines::OnFailure::skip) {
+    ++filling_->totals.skipped;
+    return;
+  }
   state::DeadLetter letter;
   letter.shard = batch.shard;
   letter.sequence_number = stream::SequenceNumber(record.sequence_number);
@@ -268,10 +351,28 @@ void Processor::fail(const stream::Batch& batch, const stream::RawRecord& record
   letter.arrival = record.arrival;
   letter.code = std::move(code);
   letter.reason = std::move(reason);
+  if (policy_.on_failure == pipelines::OnFailure::halt) {
+    halt_at(letter);
+    return;
+  }
   letter.payload = record.data;
   tell(letter);
   filling_->dead_letter_bytes += letter.payload.size() + sizeof(letter);
   filling_->dead_letters.push_back(std::move(letter));
+}
+
+// Nothing of this round is written: what it holds is read again when the pipeline goes on.
+void Processor::halt_at(const state::DeadLetter& letter) {
+  stream::EventId id;
+  id.stream = std::string_view(context_.stream).substr(context_.stream.find(':') + 1);
+  id.shard = letter.shard;
+  id.sequence_number = letter.sequence_number.text();
+  id.sub = letter.sub;
+  id.unpacked = letter.unpacked;
+  failure_ = refused("FailedRecord", fmt::format("record {} failed ({}: {}), and the pipeline's policy is to halt",
+                                                 id.text(), letter.code, letter.reason));
+  written_.notify();
+  wake();
 }
 
 // Whoever only listens cannot stop the count.
@@ -308,18 +409,29 @@ Task<void> Processor::discovered(std::vector<std::pair<stream::ShardId, stream::
   found.stream = context_.stream;
   found.discovered = std::move(shards);
   found.sync = true;
-  co_return co_await commit(found);
+  WEIR_CO_CHECK(co_await commit(found));
+  for (const auto& [id, position] : found.discovered) {
+    context_.board->learn(id, position);
+  }
+  co_return Result<void>();
 }
 
 Task<void> Processor::gap(stream::Gap gap) {
-  gap.accepted = context_.on_gap == OnGap::go_on;
+  const auto& of = shard(gap.shard);
+  if (of.accepted_end || (!gap.to.empty() && of.accepted >= gap.to)) {
+    co_return Result<void>();  // others' loss: this pipeline had read what is gone
+  }
+  gap.from = std::max(gap.from, of.accepted);
+  const auto same = [&gap](const stream::Gap& other) { return other.shard == gap.shard && other.from == gap.from; };
+  // The loss after this position was accepted; that retention has gone on since changes nothing.
+  gap.accepted = context_.on_gap == OnGap::go_on || std::ranges::any_of(accepted_gaps_, same);
   state::Commit noted;
   noted.pipeline = context_.pipeline->name();
   noted.stream = context_.stream;
   noted.gaps.push_back(gap);
   noted.sync = true;
   WEIR_CO_CHECK(co_await commit(noted));
-  if (context_.on_gap == OnGap::halt) {
+  if (!gap.accepted) {
     co_return refused("Gap", gap.reason);  // `on_gap` may say otherwise
   }
   co_return Result<void>();
@@ -332,30 +444,7 @@ void Processor::report(const stream::ShardStatus& status) {
       of.read_up_to = std::max(of.read_up_to, status.read_up_to);
     }
   }
-  log_change(status);
   context_.board->report(status);
-}
-
-// What somebody who looks at the log must know: a shard in trouble, why, and that it is over. Coming and
-// going between reading and caught up is no news.
-void Processor::log_change(const stream::ShardStatus& status) {
-  using State = stream::ShardState;
-  auto& said = shard(status.shard).said;
-  const auto troubled = [](State state) { return state == State::throttled || state == State::retrying; };
-  const bool same = said == status.state;
-  const bool was_troubled = troubled(said);
-  const bool quiet =
-      (status.state == State::reading || status.state == State::caught_up) && !was_troubled && said != State::starting;
-  said = status.state;
-  if (!context_.log || quiet || (same && !troubled(status.state))) {
-    return;
-  }
-  const auto level = status.state == State::failed || status.state == State::gap ? LogLevel::error
-                     : same                                                      ? LogLevel::debug
-                     : troubled(status.state)                                    ? LogLevel::warning
-                                                                                 : LogLevel::info;
-  context_.log(level, fmt::format("{}: {}{}{}", status.shard, to_string(status.state),
-                                  status.reason.empty() ? "" : ": ", status.reason));
 }
 
 state::Commit Processor::make_commit(Round& round) {

@@ -3,9 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <deque>
 
 #include "process/unpacking.hpp"
+#include "weir/pipeline/extract.hpp"
 
 namespace weir::simulation {
 namespace {
@@ -48,15 +48,19 @@ bool relative_has_gap(const stream::ShardId& shard, const stream::Positions& pos
 }
 
 // The index of the first record that a reader starting here must see.
-std::size_t first_wanted(const emulator::Kinesis::LoggedShard& shard, const stream::ShardPosition& position,
-                         const stream::Positions& positions, const StreamHistory& history) {
+std::size_t first_wanted(std::string_view pipeline, const emulator::Kinesis::LoggedShard& shard,
+                         const stream::ShardPosition& position, const stream::Positions& positions,
+                         const StreamHistory& history) {
   std::size_t first = 0;
   const auto& records = shard.records;
   if (!position.from_start || !positions.start) {
     return first;
   }
-  const auto read = history.first_read.find(shard.id);
-  const auto opened = read == history.first_read.end() ? Timestamp::min() : read->second;
+  auto opened = Timestamp::min();
+  if (const auto reads = history.first_read.find(pipeline); reads != history.first_read.end()) {
+    const auto read = reads->second.find(shard.id);
+    opened = read == reads->second.end() ? opened : read->second;
+  }
   while (first < records.size() && gone(records[first], history, opened)) {
     ++first;
   }
@@ -68,60 +72,93 @@ std::size_t first_wanted(const emulator::Kinesis::LoggedShard& shard, const stre
   return first;
 }
 
+// Records counted by one definition, folded anew.
+class Recount {
+ public:
+  explicit Recount(const pipelines::Pipeline& pipeline)
+      : pipeline_(pipeline), folder_(pipeline.make_folder()), deltas_(folder_->make_deltas()) {}
+
+  void add(const stream::ShardId& shard, const LoggedRecord& record, const std::optional<stream::HashRange>& range,
+           Totals& totals) {
+    const auto padded = record.data + std::string(stream::padding_bytes, '\0');
+    const stream::RawRecord raw{record.sequence_number, std::string_view(padded).substr(0, record.data.size()),
+                                record.partition_key, record.arrival};
+    const auto fold = [&](std::span<const stream::RawRecord> records) {
+      failures_.clear();
+      folder_->fold(records, *deltas_, failures_);
+      if (!failures_.empty()) {
+        totals.dead_letters.emplace(shard, record.sequence_number);
+      }
+    };
+    if (pipeline_.unpacks_kpl()) {
+      unpacking_.each_part(
+          {&raw, 1}, range,
+          [&](std::span<const stream::RawRecord> users, std::span<const process::Origin>) { fold(users); });
+    } else {
+      fold({&raw, 1});
+    }
+  }
+
+  void combine_into(std::map<std::string, std::string>& rows) {
+    std::vector<state::RowChange> changes;
+    deltas_->encode(changes);
+    for (const auto& change : changes) {
+      pipelines::row_combiner().combine(rows[std::string(change.key)], change.delta);
+    }
+  }
+
+ private:
+  const pipelines::Pipeline& pipeline_;
+  std::unique_ptr<pipelines::Folder> folder_;
+  std::unique_ptr<pipelines::Deltas> deltas_;
+  process::Unpacking unpacking_;
+  std::vector<pipelines::Failure> failures_;
+};
+
+// By which definition a record was counted.
+std::size_t definition_of(const std::vector<Definition>& definitions, const stream::ShardId& shard,
+                          std::string_view sequence_number) {
+  for (std::size_t i = 0; i + 1 < definitions.size(); ++i) {
+    const auto at = definitions[i].up_to.shards.find(shard);
+    if (at != definitions[i].up_to.shards.end() && !after(sequence_number, at->second.after.text())) {
+      return i;
+    }
+  }
+  return definitions.size() - 1;
+}
+
 }  // namespace
 
-Totals expected_totals(const pipelines::Pipeline& pipeline, const stream::Positions& positions,
+Totals expected_totals(const std::vector<Definition>& definitions, const stream::Positions& positions,
                        const StreamHistory& history) {
+  const auto& pipeline = definitions.back().pipeline->name();
   Totals totals;
-  std::deque<std::string> payloads;
-  std::vector<stream::RawRecord> records;
-  std::vector<stream::ShardId> shards;
+  std::vector<Recount> recounts;
+  for (const auto& definition : definitions) {
+    recounts.emplace_back(*definition.pipeline);
+  }
   for (const auto& shard : history.shards) {
     const auto at = positions.shards.find(shard.id);
     if (at == positions.shards.end()) {
       continue;
     }
-    for (auto i = first_wanted(shard, at->second, positions, history); i < shard.records.size(); ++i) {
+    for (auto i = first_wanted(pipeline, shard, at->second, positions, history); i < shard.records.size(); ++i) {
       const auto& record = shard.records[i];
       if (at->second.after.empty() || after(record.sequence_number, at->second.after.text())) {
         break;
       }
-      if (is_in_gap(shard.id, record, positions, history)) {
-        continue;
+      if (!is_in_gap(shard.id, record, positions, history)) {
+        recounts[definition_of(definitions, shard.id, record.sequence_number)].add(shard.id, record,
+                                                                                   at->second.hash_range, totals);
       }
-      payloads.push_back(record.data + std::string(stream::padding_bytes, '\0'));
-      records.push_back({record.sequence_number, std::string_view(payloads.back()).substr(0, record.data.size()),
-                         record.partition_key, record.arrival});
-      shards.push_back(shard.id);
     }
   }
-  const auto folder = pipeline.make_folder();
-  const auto deltas = folder->make_deltas();
-  std::vector<pipelines::Failure> failures;
-  const auto fold = [&](std::span<const stream::RawRecord> folded, const auto& shard_of) {
-    failures.clear();
-    folder->fold(folded, *deltas, failures);
-    for (const auto& failure : failures) {
-      totals.dead_letters.emplace(shard_of(failure.index), folded[failure.index].sequence_number);
-    }
-  };
-  if (pipeline.unpacks_kpl()) {
-    process::Unpacking unpacking;
-    for (std::size_t i = 0; i < records.size(); ++i) {
-      unpacking.each_part({&records[i], 1}, positions.shards.at(shards[i]).hash_range,
-                          [&](std::span<const stream::RawRecord> users, std::span<const process::Origin>) {
-                            fold(users, [&](std::size_t) { return shards[i]; });
-                          });
-    }
-  } else {
-    fold(records, [&](std::size_t index) { return shards[index]; });
+  std::map<std::string, std::string> rows;
+  for (auto& recount : recounts) {
+    recount.combine_into(rows);
   }
-  std::vector<state::RowChange> changes;
-  deltas->encode(changes);
-  for (const auto& change : changes) {
-    std::string row;
-    pipelines::row_combiner().combine(row, change.delta);
-    pipeline.print_json(change.key, row, totals.rows[std::string(change.key)]);
+  for (const auto& [key, row] : rows) {
+    definitions.back().pipeline->print_json(key, row, totals.rows[key]);
   }
   return totals;
 }
@@ -161,7 +198,7 @@ std::string difference(const Totals& expected, const Totals& found) {
   return text;
 }
 
-std::string find_missing(const stream::Positions& positions, const StreamHistory& history) {
+std::string find_missing(std::string_view pipeline, const stream::Positions& positions, const StreamHistory& history) {
   const auto started = positions.start ? positions.start->settled : Timestamp::max();
   for (const auto& shard : history.shards) {
     const auto at = positions.shards.find(shard.id);
@@ -174,7 +211,7 @@ std::string find_missing(const stream::Positions& positions, const StreamHistory
       }
       continue;
     }
-    for (auto i = first_wanted(shard, at->second, positions, history); i < shard.records.size(); ++i) {
+    for (auto i = first_wanted(pipeline, shard, at->second, positions, history); i < shard.records.size(); ++i) {
       const auto& record = shard.records[i];
       const bool reached = !at->second.after.empty() && !after(record.sequence_number, at->second.after.text());
       if (!reached && !is_in_gap(shard.id, record, positions, history)) {

@@ -4,11 +4,12 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "weir/emulator/kinesis.hpp"
-#include "weir/pipeline/pipeline.hpp"
+#include "weir/pipeline/extract.hpp"
 #include "weir/stream/position.hpp"
 
 namespace weir::simulation {
@@ -19,9 +20,9 @@ struct StreamHistory {
   std::chrono::milliseconds retention{};
   std::vector<emulator::Kinesis::LoggedShard> shards;
   std::map<stream::ShardId, std::vector<stream::ShardId>> parents;
-  /// When a reader of this state first asked for the shard's records: what retention had taken by then is
-  /// before the oldest record, where TRIM_HORIZON begins.
-  std::map<stream::ShardId, Timestamp> first_read;
+  /// By pipeline: when a reader of this state first asked for the shard's records. What retention had taken by then
+  /// is before the oldest record, where TRIM_HORIZON begins.
+  std::map<std::string, std::map<stream::ShardId, Timestamp>, std::less<>> first_read;
 };
 
 /// What a store holds, as people see it.
@@ -32,9 +33,15 @@ struct Totals {
   friend bool operator==(const Totals&, const Totals&) = default;
 };
 
-/// What the store must hold, given its own positions and gaps: every record at or below them, once, and
-/// nothing else. Folds the log's records anew.
-Totals expected_totals(const pipelines::Pipeline& pipeline, const stream::Positions& positions,
+/// A pipeline's definition, and how far records were counted by it; the last one is the present, without an end.
+struct Definition {
+  pipelines::PipelinePtr pipeline;
+  stream::Positions up_to;
+};
+
+/// What the store must hold, given its own positions and gaps: every record at or below them, once, by the definition
+/// of its time, and nothing else. Folds the log's records anew.
+Totals expected_totals(const std::vector<Definition>& definitions, const stream::Positions& positions,
                        const StreamHistory& history);
 
 /// Where the two differ, in a few lines; empty: nowhere.
@@ -42,6 +49,6 @@ std::string difference(const Totals& expected, const Totals& found);
 
 /// The records that the positions have not reached and no gap names; empty: none. For a reader that says it
 /// has caught up.
-std::string find_missing(const stream::Positions& positions, const StreamHistory& history);
+std::string find_missing(std::string_view pipeline, const stream::Positions& positions, const StreamHistory& history);
 
 }  // namespace weir::simulation

@@ -15,8 +15,6 @@ using std::chrono::milliseconds;
 using std::chrono::minutes;
 using std::chrono::seconds;
 
-constexpr std::string_view stream_name = "s";
-constexpr std::string_view source_name = "kinesis:s";
 // A run that needs more is one that never ends.
 constexpr std::uint64_t steps_max = 3'000'000;
 constexpr std::uint64_t steps_of_an_end_max = 300'000;
@@ -35,25 +33,13 @@ emulator::Kinesis::Options service_options(Random& random) {
 
 }  // namespace
 
-struct World::Life {
-  Life(World& world, Random& random)
-      : service(world.kinesis_, world.time_, random(), [&world](const std::string& shard) { world.heard_read(shard); }),
-        link(*world.store_, world.time_, random()) {}
-
-  FaultyService service;
-  std::unique_ptr<api::KinesisApi> wrapped_service;
-  StoreLink link;
-  std::unique_ptr<state::Store> wrapped_store;
-  std::unique_ptr<kinesis::StreamSource> source;
-  std::unique_ptr<stream::Source> wrapped_source;
-  worker::Options options;
-  std::unique_ptr<worker::Host> host;
-  std::optional<Result<worker::Report>> outcome;
-  bool stop_asked = false;
-};
-
 World::World(const Options& options)
-    : options_(options), random_(options.seed ^ 0x5eedU), kinesis_(time_, service_options(random_)) {}
+    : options_(options), random_(options.seed ^ 0x5eedU), kinesis_(time_, service_options(random_)) {
+  counted_.push_back({{{options.pipeline, {}}}});
+  for (const auto& other : options.others) {
+    counted_.push_back({{{other, {}}}});
+  }
+}
 
 World::~World() = default;
 
@@ -100,17 +86,15 @@ void World::new_store() {
   for (auto& history : histories_) {
     history.first_read.clear();
   }
+  for (auto& counted : counted_) {
+    counted.definitions.erase(counted.definitions.begin(), counted.definitions.end() - 1);
+  }
 }
 
 void World::note_history() {
   auto& history = histories_.emplace_back();
   history.created = time_.now();
   history.retention = hours(24);
-}
-
-template <class T>
-T World::now(Task<T> task) {
-  return *time_.run(std::move(task));
 }
 
 StreamHistory* World::history_of(const std::optional<stream::StreamIdentity>& identity) {
@@ -125,163 +109,44 @@ StreamHistory* World::history_of(const std::optional<stream::StreamIdentity>& id
   return nullptr;
 }
 
-void World::happen(const Event& event) {
-  Random random(event.draw);
-  switch (event.act) {
-    case Act::put:
-      put(random);
-      break;
-    case Act::reshard:
-      reshard(random);
-      break;
-    case Act::service_fault:
-      add_service_fault(random);
-      break;
-    case Act::store_fault:
-      add_store_fault(random);
-      break;
-    case Act::expire_iterators:
-      say("every iterator expires");
-      kinesis_.expire_iterators();
-      break;
-    case Act::answer_trimmed: {
-      const auto answer = static_cast<emulator::TrimmedAnswer>(random.below(3));
-      const auto log = kinesis_.log(stream_name).value();
-      for (const auto& shard : log) {
-        static_cast<void>(kinesis_.answer_trimmed(stream_name, shard.id, answer).ok());
-      }
-      say(fmt::format("trimmed positions are answered in way {}", static_cast<int>(answer)));
-      break;
-    }
-    case Act::pause: {
-      constexpr Duration lengths[] = {seconds(5), minutes(6), hours(2), hours(20), hours(30), hours(80)};
-      const auto length = lengths[random.below(std::size(lengths))];
-      say(fmt::format("{:.0f} s pass", std::chrono::duration<double>(length).count()));
-      time_.pass(length);
-      break;
-    }
-    case Act::crash:
-      if (life_ != nullptr && steps_to_crash_ == 0) {
-        steps_to_crash_ = 1 + random.below(random.below(2) == 0 ? 40 : 400);
-      }
-      break;
-    case Act::stop:
-      if (life_ != nullptr) {
-        say("asked to stop");
-        life_->stop_asked = true;
-        life_->host->request_stop();
-      }
-      break;
-    case Act::recreate:
-      recreate();
-      break;
-  }
-}
-
-void World::put(Random& random) {
-  std::vector<std::string> payloads(1 + random.below(random.below(4) == 0 ? 60 : 6));
-  for (auto& payload : payloads) {
-    payload = options_.payload(random);
-  }
-  std::size_t put = 0;
-  for (const auto& payload : payloads) {
-    const auto key = fmt::format("{:x}", random());
-    put += kinesis_.put(stream_name, {payload}, key) ? 1 : 0;
-  }
-  outcome_.records += put;
-  say(fmt::format("{} records are put", put));
-}
-
-void World::reshard(Random& random) {
-  // Only open shards can be split or merged; the service says which are not.
-  const auto log = kinesis_.log(stream_name).value();
-  auto& parents = histories_.back().parents;
-  const auto first = random.below(log.size());
-  const bool split = random.below(2) == 0;
-  for (std::size_t i = 0; i < log.size(); ++i) {
-    const auto& shard = log[(first + i) % log.size()].id;
-    if (split) {
-      if (auto children = kinesis_.split(stream_name, shard)) {
-        for (const auto& child : *children) {
-          parents[child] = {shard};
-        }
-        say(fmt::format("{} is split into {}", shard, fmt::join(*children, " and ")));
-        return;
-      }
-      continue;
-    }
-    for (const auto& other : log) {
-      if (auto child = kinesis_.merge(stream_name, shard, other.id)) {
-        parents[*child] = {shard, other.id};
-        say(fmt::format("{} and {} are merged into {}", shard, other.id, *child));
-        return;
-      }
-    }
-  }
-}
-
-void World::add_service_fault(Random& random) {
-  using Kind = emulator::Fault::Kind;
-  constexpr Kind kinds[] = {Kind::throttle, Kind::internal_failure, Kind::unavailable,
-                            Kind::cut,      Kind::lost_reply,       Kind::truncated,
-                            Kind::slow,     Kind::expired_iterator, Kind::empty_reply};
-  emulator::Fault fault;
-  fault.kind = kinds[random.below(std::size(kinds))];
-  fault.after = random.below(4);
-  fault.times = 1 + random.below(random.below(3) == 0 ? 30 : 3);
-  fault.delay = milliseconds(random.below(4'000));
-  if (random.below(2) == 0) {
-    fault.calls = {emulator::Operation::get_records};
-  }
-  say(fmt::format("{} calls will meet {}", *fault.times, to_string(fault.kind)));
-  kinesis_.faults().add(std::move(fault));
-  faults_may_end_it_ = true;
-}
-
-void World::add_store_fault(Random& random) {
-  if (life_ == nullptr) {
-    return;
-  }
-  const auto count = 1 + random.below(random.below(4) == 0 ? 12 : 2);
-  for (std::uint64_t i = 0; i < count; ++i) {
-    StoreFault fault;
-    const auto kind = random.below(12);
-    fault.kind = kind < 5    ? StoreFault::Kind::fails
-                 : kind < 9  ? StoreFault::Kind::loses_its_answer
-                 : kind < 11 ? StoreFault::Kind::none
-                             : StoreFault::Kind::refuses;
-    fault.takes = milliseconds(random.below(2) == 0 ? 0 : random.below(30'000));
-    life_->link.faults.push_back(fault);
-  }
-  say(fmt::format("{} commits will meet a fault", count));
-}
-
-void World::recreate() {
-  auto& history = histories_.back();
-  history.shards = kinesis_.log(stream_name).value();
-  // Two makings within one millisecond could not be told apart, by anybody.
-  time_.pass(milliseconds(1));
-  if (kinesis_.recreate(stream_name)) {
-    note_history();
-    if (life_ != nullptr) {
-      life_->service.forget_iterators();
-    }
-    say("the stream is made again");
-  }
-}
-
 // A life that ended before it could note anything of a shard has not begun to read it.
 void World::forget_first_reads() {
-  const auto positions = now(store_->positions(options_.pipeline->name(), source_name));
-  auto* history = history_of(positions.stream);
-  if (history == nullptr) {
-    return;
+  for (const auto& counted : counted_) {
+    const auto positions = now(store_->positions(counted.name(), source_name));
+    auto* history = history_of(positions.stream);
+    if (history == nullptr) {
+      continue;
+    }
+    auto& first_read = history->first_read[counted.name()];
+    for (const auto& [id, position] : positions.shards) {
+      const auto first = first_read.find(id);
+      if (first != first_read.end() && position.after.empty() && !position.ended &&
+          position.read_up_to <= first->second) {
+        first_read.erase(first);
+      }
+    }
   }
-  for (const auto& [id, position] : positions.shards) {
-    const auto first = history->first_read.find(id);
-    if (first != history->first_read.end() && position.after.empty() && !position.ended &&
-        position.read_up_to <= first->second) {
-      history->first_read.erase(first);
+}
+
+// Which pipelines this start of the process runs, and by which definition.
+void World::choose_pipelines(bool last) {
+  life_->running.clear();
+  for (std::size_t i = 0; i < counted_.size(); ++i) {
+    auto& counted = counted_[i];
+    if (i == 0 || last || random_.below(3) > 0) {
+      life_->running.push_back(i);
+    }
+    if (i > 0) {
+      continue;
+    }
+    const bool is_stored = now(store_->definition(counted.name())).has_value();
+    if (options_.changed != nullptr && is_stored && !last && random_.below(12) == 0) {
+      life_->changed = true;
+      say("another definition is tried");
+    } else if (options_.grown != nullptr && counted.pipeline() != options_.grown && random_.below(6) == 0) {
+      counted.definitions.back().up_to = now(store_->positions(counted.name(), source_name));
+      counted.definitions.push_back({options_.grown, {}});
+      say("aggregates are added");
     }
   }
 }
@@ -316,6 +181,7 @@ void World::start_life(bool last) {
   config.clock = &time_;
   config.seed = random_() | 1U;
   life.source = *kinesis::StreamSource::make(config);
+  choose_pipelines(last);
   stream::Source* source = life.source.get();
   if (options_.wrap_source) {
     life.wrapped_source = options_.wrap_source(*life.source);
@@ -329,39 +195,54 @@ void World::start_life(bool last) {
   life.options.on_gap = last || go_on_after_gaps_ ? process::OnGap::go_on : process::OnGap::halt;
   life.options.until_caught_up = last;
   life.options.serve_queries = false;
-  life.host = std::make_unique<worker::Host>(*source, *options_.pipeline, *store, life.options, std::string());
-  say(fmt::format("start {}: {} loops{}", outcome_.starts, life.options.threads, last ? ", until caught up" : ""));
+  std::vector<worker::Host::Place> places(life.running.size());
+  for (std::size_t i = 0; i < places.size(); ++i) {
+    auto& job = places[i].job;
+    job.pipeline = life.changed && i == 0 ? options_.changed : counted_[life.running[i]].pipeline();
+    job.store = store;
+  }
+  life.host = std::make_unique<worker::Host>(*source, std::move(places), life.options);
+  say(fmt::format("start {}: {} loops, pipelines {}{}", outcome_.starts, life.options.threads,
+                  fmt::join(life.running, " "), last ? ", until caught up" : ""));
   time_.start(live(life), life.outcome);
 }
 
-Task<worker::Report> World::live(Life& life) {
+Task<std::vector<worker::Report>> World::live(Life& life) {
   WEIR_CO_CHECK(co_await life.host->start());
   TaskGroup loops(co_await boost::asio::this_coro::executor, std::stop_token());
   for (std::uint32_t i = 0; i < life.options.threads; ++i) {
     loops.spawn(life.host->work(i));
   }
   WEIR_CO_CHECK(co_await loops.wait());
-  co_return co_await life.host->report();
+  co_return co_await life.host->reports();
 }
 
-// A read reaches the service: were the shard's parents read to their ends, durably?
+// A read reaches the service: were the shard's parents read to their ends, durably, by all who read it?
 void World::heard_read(const std::string& shard) {
   auto& history = histories_.back();
-  history.first_read.try_emplace(shard, time_.now());
-  const auto parents = history.parents.find(shard);
-  if (parents == history.parents.end()) {
-    return;
-  }
-  // The memory store answers at once; so this runs within the step that heard of the read.
-  std::optional<Result<stream::Positions>> positions;
-  boost::asio::io_context aside;
-  boost::asio::co_spawn(aside, store_->positions(options_.pipeline->name(), source_name),
-                        [&](std::exception_ptr, Result<stream::Positions> got) { positions.emplace(std::move(got)); });
-  aside.run();
-  for (const auto& parent : parents->second) {
-    const auto at = (*positions)->shards.find(parent);
-    if (at != (*positions)->shards.end() && !at->second.ended) {
-      problem(fmt::format("{} is read before the end of its parent {} is committed", shard, parent));
+  const auto boards = life_->host->boards();
+  for (std::size_t i = 0; i < life_->running.size(); ++i) {
+    const auto& name = counted_[life_->running[i]].name();
+    if (boards[i]->is_halted()) {
+      continue;  // it will come back to it
+    }
+    history.first_read[name].try_emplace(shard, time_.now());
+    const auto parents = history.parents.find(shard);
+    if (parents == history.parents.end()) {
+      continue;
+    }
+    // The memory store answers at once; so this runs within the step that heard of the read.
+    std::optional<Result<stream::Positions>> positions;
+    boost::asio::io_context aside;
+    boost::asio::co_spawn(
+        aside, store_->positions(name, source_name),
+        [&](std::exception_ptr, Result<stream::Positions> got) { positions.emplace(std::move(got)); });
+    aside.run();
+    for (const auto& parent : parents->second) {
+      const auto at = (*positions)->shards.find(parent);
+      if (at != (*positions)->shards.end() && !at->second.ended) {
+        problem(fmt::format("{} is read before {} has committed the end of its parent {}", shard, name, parent));
+      }
     }
   }
 }
@@ -459,38 +340,6 @@ void World::end_life() {
   restart_at_ = time_.elapsed() + Duration(milliseconds(random_.below(5'000)));
 }
 
-void World::judge_end(const Life& life) {
-  const auto& ended = *life.outcome;
-  if (ended) {
-    say("ended");
-    if (!life.stop_asked && !life.options.until_caught_up) {
-      problem("the process ended by itself");
-    }
-    return;
-  }
-  const auto& error = ended.error();
-  ++outcome_.refusals;
-  say(fmt::format("ended: {}", to_string(error)));
-  if (error.code == "Gap") {
-    go_on_after_gaps_ = true;
-    if (life.options.on_gap == process::OnGap::go_on) {
-      problem("it halts at a gap though it was told to go on");
-    }
-  } else if (error.code == "StreamRecreated") {
-    if (histories_.size() < 2) {
-      problem("it takes the stream for another one");
-    }
-    say("a new state");
-    new_store();
-  } else if (life.stop_asked && error.is_stopped()) {
-    return;  // before it had begun
-  } else if (life.link.met_fault && (error.next == Next::retry || error.code == "StoreBroken")) {
-    return;
-  } else if (!(faults_may_end_it_ && error.next == Next::retry)) {
-    problem(fmt::format("it ends without a cause: {}", to_string(error)));
-  }
-}
-
 void World::finish() {
   kinesis_.faults().clear();
   faults_may_end_it_ = false;
@@ -523,76 +372,6 @@ void World::finish() {
       check_complete();
       return;
     }
-  }
-}
-
-void World::check_totals() {
-  if (!outcome_.problems.empty()) {
-    return;
-  }
-  const auto& pipeline = *options_.pipeline;
-  const auto positions = now(store_->positions(pipeline.name(), source_name));
-  const auto* history = history_of(positions.stream);
-  if (history == nullptr) {
-    if (positions.stream) {
-      problem("the positions belong to a stream that never was");
-    }
-    return;
-  }
-  Totals found;
-  std::string last_key;
-  constexpr std::size_t all = 1'000'000;
-  const auto rows = now(store_->scan(pipeline.name(), "", "", all));
-  for (const auto& row : rows) {
-    pipeline.print_json(row.key, row.value, found.rows[row.key]);
-  }
-  const auto letters = now(store_->dead_letters(pipeline.name(), source_name, nullptr, all));
-  for (const auto& letter : letters) {
-    found.dead_letters.emplace(letter.shard, letter.sequence_number.text());
-  }
-  outcome_.gaps = positions.gaps.size();
-  if (const auto text = difference(expected_totals(pipeline, positions, *history), found); !text.empty()) {
-    tell_positions(positions, *history);
-    problem("the totals are not those of the records at or below the positions: " + text);
-  }
-}
-
-// What is stored, beside what the shards hold, for whoever looks for the cause.
-void World::tell_positions(const stream::Positions& positions, const StreamHistory& history) {
-  const auto tail = [](std::string_view number) {
-    return number.size() > 12 ? number.substr(number.size() - 12) : number;
-  };
-  for (const auto& shard : history.shards) {
-    const auto at = positions.shards.find(shard.id);
-    std::string records;
-    for (const auto& record : shard.records) {
-      records += fmt::format(" {}@{:.3f}", tail(record.sequence_number),
-                             std::chrono::duration<double>(record.arrival - histories_.front().created).count());
-    }
-    const auto parents = history.parents.find(shard.id);
-    say(fmt::format("{} of {}: {}{}{}, read up to {}; holds{}", shard.id,
-                    parents == history.parents.end() ? "none" : fmt::format("{}", fmt::join(parents->second, ", ")),
-                    at == positions.shards.end() ? "never seen" : fmt::format("at {}", tail(at->second.after.text())),
-                    at != positions.shards.end() && at->second.ended ? ", ended" : "",
-                    at != positions.shards.end() && at->second.from_start ? ", from the start" : "",
-                    at == positions.shards.end() ? "" : weir::to_string(at->second.read_up_to), records));
-  }
-  for (const auto& gap : positions.gaps) {
-    say(fmt::format("gap in {}: {} to {}, noticed {}", gap.shard, tail(gap.from.text()), tail(gap.to.text()),
-                    weir::to_string(gap.noticed)));
-  }
-}
-
-void World::check_complete() {
-  const auto positions = now(store_->positions(options_.pipeline->name(), source_name));
-  const auto* history = history_of(positions.stream);
-  if (history != &histories_.back()) {
-    problem("it caught up with a stream that is gone");
-    return;
-  }
-  if (const auto text = find_missing(positions, *history); !text.empty()) {
-    tell_positions(positions, *history);
-    problem(text);
   }
 }
 

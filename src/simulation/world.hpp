@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "simulation/disk.hpp"
@@ -18,6 +19,9 @@
 
 namespace weir::simulation {
 
+inline constexpr std::string_view stream_name = "s";
+inline constexpr std::string_view source_name = "kinesis:s";
+
 /// The stream, the store, and the process that dies and comes back: one run of the simulation. Used once.
 class World {
  public:
@@ -30,6 +34,12 @@ class World {
 
  private:
   struct Life;  // of the process, from a start to a crash or an end
+  // A pipeline, by its definitions so far.
+  struct Counted {
+    std::vector<Definition> definitions;
+    const pipelines::PipelinePtr& pipeline() const { return definitions.back().pipeline; }
+    const std::string& name() const { return pipeline()->name(); }
+  };
 
   void begin();
   void happen(const Event& event);
@@ -42,23 +52,29 @@ class World {
 
   void start_life(bool last);
   void forget_first_reads();
-  Task<worker::Report> live(Life& life);
+  void choose_pipelines(bool last);
+  Task<std::vector<worker::Report>> live(Life& life);
   void advance(Duration time);
   bool step(Duration until);
   void crash();
   void end_life();
   void judge_end(const Life& life);
+  void judge_error(const Life& life, const Error& error);
   bool run_to_end(Life& life);
 
   void check_totals();
+  void check_totals_of(const Counted& counted);
   void check_complete();
+  void check_complete(const Counted& counted);
   void tell_positions(const stream::Positions& positions, const StreamHistory& history);
   void heard_read(const std::string& shard);
   void new_store();
   void note_history();
   StreamHistory* history_of(const std::optional<stream::StreamIdentity>& identity);
   template <class T>
-  T now(Task<T> task);
+  T now(Task<T> task) {
+    return *time_.run(std::move(task));
+  }
 
   void say(std::string line);
   void problem(std::string what);
@@ -70,12 +86,32 @@ class World {
   std::unique_ptr<Disk> disk_;  // below a RocksDB store
   std::unique_ptr<state::Store> store_;
   std::list<StreamHistory> histories_;  // the last one is the present
+  std::vector<Counted> counted_;
   std::unique_ptr<Life> life_;
   std::optional<Duration> restart_at_;
   std::uint64_t steps_to_crash_ = 0;  // 0: none is coming
   bool go_on_after_gaps_ = false;
   bool faults_may_end_it_ = false;
   Outcome outcome_;
+};
+
+struct World::Life {
+  Life(World& world, Random& random)
+      : service(world.kinesis_, world.time_, random(), [&world](const std::string& shard) { world.heard_read(shard); }),
+        link(*world.store_, world.time_, random()) {}
+
+  FaultyService service;
+  std::unique_ptr<api::KinesisApi> wrapped_service;
+  StoreLink link;
+  std::unique_ptr<state::Store> wrapped_store;
+  std::unique_ptr<kinesis::StreamSource> source;
+  std::unique_ptr<stream::Source> wrapped_source;
+  worker::Options options;
+  std::unique_ptr<worker::Host> host;
+  std::vector<std::size_t> running;  // of the pipelines
+  bool changed = false;              // the first by a definition that is not the stored one
+  std::optional<Result<std::vector<worker::Report>>> outcome;
+  bool stop_asked = false;
 };
 
 }  // namespace weir::simulation

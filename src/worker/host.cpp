@@ -8,8 +8,10 @@
 #include <exception>
 #include <optional>
 
+#include "weir/base/signal.hpp"
 #include "weir/base/task_group.hpp"
 #include "weir/pipeline/extract.hpp"
+#include "weir/worker/query.hpp"
 #include "worker/query_server.hpp"
 
 namespace weir::worker {
@@ -46,102 +48,229 @@ Result<void> check_contents(const std::vector<state::Contents>& contents, const 
 
 }  // namespace
 
-Host::Host(stream::Source& source, const pipelines::Pipeline& pipeline, state::Store& store, const Options& options,
-           std::string directory)
+// A pipeline, its state, and how it goes with it.
+struct Host::Member {
+  Member(Place of, process::Board::Options options) : place(std::move(of)), board(std::move(options)) {}
+
+  const pipelines::Pipeline& pipeline() const noexcept { return *place.job.pipeline; }
+  state::Store& store() const noexcept { return *place.job.store; }
+
+  Place place;
+  process::Board board;
+  stream::Positions positions;
+};
+
+Host::Host(stream::Source& source, std::vector<Place> places, const Options& options)
     : source_(source),
-      pipeline_(pipeline),
-      store_(store),
       options_(options),
-      directory_(std::move(directory)),
       clock_(options.clock != nullptr ? *options.clock : system_clock()),
       started_(clock_.elapsed()),
       random_(options.seed != 0 ? Random(options.seed) : Random::from_machine()),
-      forward_(options.stop, [this] { stop_.request_stop(); }),
-      board_([this] {
-        if (options_.until_caught_up) {
-          stop_.request_stop();
-        }
-      }) {}
+      forward_(options.stop, [this] { stop_.request_stop(); }) {
+  for (auto& place : places) {
+    process::Board::Options of_board;
+    of_board.pipeline = place.job.pipeline->name();
+    of_board.clock = &clock_;
+    of_board.stuck_after = options.stuck_after;
+    of_board.on_caught_up = [this] { stop_if_caught_up(); };
+    members_.push_back(std::make_unique<Member>(std::move(place), std::move(of_board)));
+    boards_.push_back(&members_.back()->board);
+  }
+}
+
+Host::~Host() = default;
+
+void Host::stop_if_caught_up() {
+  const auto done = [](const process::Board* board) { return board->is_halted() || board->all_caught_up(); };
+  if (options_.until_caught_up && std::ranges::all_of(boards_, done)) {
+    stop_.request_stop();
+  }
+}
+
+void Host::say(LogLevel level, const std::string& sentence) const {
+  if (options_.log) {
+    options_.log(level, sentence);
+  }
+}
 
 Task<void> Host::start() {
   WEIR_CO_CHECK(co_await or_stop(settle_start(), "starting"));
+  std::vector<stream::Positions> each;
+  for (const auto& member : members_) {
+    each.push_back(member->positions);
+    if (member->pipeline().failure_policy().on_failure == pipelines::OnFailure::skip) {
+      say(LogLevel::warning, fmt::format("pipeline {} skips records that fail: they are counted, and not kept",
+                                         member->pipeline().name()));
+    }
+  }
+  read_from_ = process::lowest(each);
   for (std::uint32_t i = 0; i < options_.threads; ++i) {
-    process::Processor::Context context;
-    context.store = &store_;
-    context.clock = &clock_;
-    context.pipeline = &pipeline_;
-    context.board = &board_;
-    context.stream = source_.name();
-    context.limits = options_.limits;
-    context.on_gap = options_.on_gap;
-    context.seed = random_();
-    context.log = options_.log;
-    context.on_dead_letter = options_.on_dead_letter;
-    context.copy_dead_letters = options_.copy_dead_letters;
-    processors_.push_back(std::make_unique<process::Processor>(std::move(context), positions_));
+    std::vector<std::unique_ptr<process::Processor>> processors;
+    for (const auto& member : members_) {
+      processors.push_back(make_processor(*member));
+    }
+    groups_.push_back(std::make_unique<process::Group>(std::move(processors), options_.log));
   }
   co_return Result<void>();
+}
+
+std::unique_ptr<process::Processor> Host::make_processor(Member& member) {
+  const auto& job = member.place.job;
+  process::Processor::Context context;
+  context.store = job.store;
+  context.clock = &clock_;
+  context.pipeline = job.pipeline.get();
+  context.board = &member.board;
+  context.stream = source_.name();
+  context.limits = options_.limits;
+  context.on_gap = options_.on_gap;
+  context.seed = random_();
+  context.log = options_.log;
+  context.on_dead_letter = job.on_dead_letter;
+  context.copy_dead_letters = job.copy_dead_letters;
+  return std::make_unique<process::Processor>(std::move(context), member.positions, read_from_);
 }
 
 Task<void> Host::settle_start() {
   const auto name = source_.name();
-  if (!directory_.empty()) {
-    WEIR_CO_TRY(const auto contents, co_await store_.contents());
-    WEIR_CO_CHECK(check_contents(contents, directory_, pipeline_.name(), name));
-  }
-  WEIR_CO_TRY(const auto stored, co_await store_.definition(pipeline_.name()));
-  auto definition = pipeline_.definition();
-  if (stored) {
-    auto continued = pipelines::continue_definition(*stored, definition, clock_.now());
-    if (!continued) {
-      co_return refused(continued.error().code,
-                        fmt::format("pipeline {}: {}", pipeline_.name(), continued.error().message));
+  for (const auto& member : members_) {
+    if (!member->place.directory.empty()) {
+      WEIR_CO_TRY(const auto contents, co_await member->store().contents());
+      WEIR_CO_CHECK(check_contents(contents, member->place.directory, member->pipeline().name(), name));
     }
-    definition = *std::move(continued);
   }
-  WEIR_CO_TRY(auto identity, co_await source_.identify(stop_.get_token()));
-  WEIR_CO_TRY(positions_, co_await store_.positions(pipeline_.name(), name));
-  if (stored != definition) {
-    WEIR_CO_CHECK(co_await store_.put_definition(pipeline_.name(), definition));
+  // Whatever could be refused is, before anything is written.
+  std::vector<std::string> definitions;
+  for (const auto& member : members_) {
+    WEIR_CO_TRY(auto definition, co_await settle_definition(*member));
+    definitions.push_back(std::move(definition));
   }
-  if (positions_.stream) {
-    if (*positions_.stream != identity) {
+  WEIR_CO_TRY(const auto identity, co_await source_.identify(stop_.get_token()));
+  for (const auto& member : members_) {
+    WEIR_CO_TRY(member->positions, co_await member->store().positions(member->pipeline().name(), name));
+  }
+  for (std::size_t i = 0; i < members_.size(); ++i) {
+    const auto& member = *members_[i];
+    WEIR_CO_TRY(const auto stored, co_await member.store().definition(member.pipeline().name()));
+    if (stored != definitions[i]) {
+      WEIR_CO_CHECK(co_await member.store().put_definition(member.pipeline().name(), definitions[i]));
+    }
+  }
+  // Pipelines that are new together begin together.
+  std::optional<stream::Start> start;
+  for (const auto& member : members_) {
+    WEIR_CO_CHECK(co_await settle(*member, identity, start));
+  }
+  co_return co_await meet();
+}
+
+Task<std::string> Host::settle_definition(const Member& member) {
+  const auto& pipeline = member.pipeline();
+  WEIR_CO_TRY(const auto stored, co_await member.store().definition(pipeline.name()));
+  if (!stored) {
+    co_return pipeline.definition();
+  }
+  auto continued = pipelines::continue_definition(*stored, pipeline.definition(), clock_.now());
+  if (!continued) {
+    co_return refused(continued.error().code,
+                      fmt::format("pipeline {}: {}", pipeline.name(), continued.error().message));
+  }
+  co_return *std::move(continued);
+}
+
+Task<void> Host::settle(Member& member, const stream::StreamIdentity& identity, std::optional<stream::Start>& start) {
+  auto& positions = member.positions;
+  if (positions.stream) {
+    if (*positions.stream != identity) {
       co_return refused(
           "StreamRecreated",
           fmt::format("stream {} was created again at {}; the state belongs to the one of {}. Its totals cannot "
                       "be continued: keep them, and give the pipeline a new state",
-                      identity.name, to_string(identity.created), to_string(positions_.stream->created)));
+                      identity.name, to_string(identity.created), to_string(positions.stream->created)));
     }
-    co_return Result<void>();
+    co_return co_await accept_losses(member);
+  }
+  if (!start) {
+    WEIR_CO_TRY(start, co_await source_.resolve_start(stop_.get_token()));
+    start->settled = clock_.now();
   }
   state::Commit first;
-  first.pipeline = pipeline_.name();
-  first.stream = name;
+  first.pipeline = member.pipeline().name();
+  first.stream = source_.name();
   first.identity = identity;
-  WEIR_CO_TRY(first.start, co_await source_.resolve_start(stop_.get_token()));
-  first.start->settled = clock_.now();
+  first.start = start;
   first.sync = true;
-  WEIR_CO_CHECK(co_await store_.commit(first));
-  positions_.stream = identity;
-  positions_.start = first.start;
+  WEIR_CO_CHECK(co_await member.store().commit(first));
+  positions.stream = identity;
+  positions.start = start;
+  co_return Result<void>();
+}
+
+// Who asked for it was told of these gaps.
+Task<void> Host::accept_losses(Member& member) {
+  state::Commit accepted;
+  accepted.pipeline = member.pipeline().name();
+  accepted.stream = source_.name();
+  accepted.sync = true;
+  for (auto& gap : member.positions.gaps) {
+    if (options_.accept_loss && !gap.accepted) {
+      gap.accepted = true;
+      accepted.gaps.push_back(gap);
+      say(LogLevel::warning,
+          fmt::format("pipeline {} goes on without what was lost: {}", member.pipeline().name(), gap.reason));
+    }
+  }
+  if (accepted.gaps.empty()) {
+    co_return Result<void>();
+  }
+  co_return co_await member.store().commit(accepted);
+}
+
+// A pipeline that was not there when the others first saw some shards is told of them before it reads with them;
+// from then on all hear the same.
+Task<void> Host::meet() {
+  const auto same_shards = [](const stream::Positions& left, const stream::Positions& right) {
+    return std::ranges::equal(left.shards, right.shards, {}, &decltype(left.shards)::value_type::first,
+                              &decltype(right.shards)::value_type::first);
+  };
+  const auto& first = members_.front()->positions;
+  const bool all_same =
+      std::ranges::all_of(members_, [&](const auto& member) { return same_shards(member->positions, first); });
+  if (all_same) {
+    co_return Result<void>();
+  }
+  for (const auto& member : members_) {
+    state::Commit found;
+    found.pipeline = member->pipeline().name();
+    found.stream = source_.name();
+    WEIR_CO_TRY(found.discovered, co_await source_.unseen(member->positions, stop_.get_token()));
+    found.sync = true;
+    if (!found.discovered.empty()) {
+      WEIR_CO_CHECK(co_await member->store().commit(found));
+      member->positions.shards.insert(found.discovered.begin(), found.discovered.end());
+    }
+  }
   co_return Result<void>();
 }
 
 Task<void> Host::work(std::uint32_t index) {
-  auto& processor = *processors_[index];
+  auto& group = *groups_[index];
   auto executor = co_await asio::this_coro::executor;
   std::stop_source side;
   TaskGroup beside(executor, std::stop_token());
   TaskGroup committing(executor, std::stop_token());
-  committing.spawn(or_stop(processor.run(abandon_.get_token()), "committing"));
+  committing.spawn(or_stop(group.run(abandon_.get_token()), "committing"));
   std::optional<asio::signal_set> signals;
   if (index == 0) {
     beside.spawn(or_stop(watch(beside.stop_token()), "showing progress"));
     beside.spawn(or_stop(sync_now_and_then(beside.stop_token()), "syncing the store"));
-    if (options_.serve_queries && !directory_.empty()) {
-      auto serving = serve_queries(directory_, store_, pipeline_, source_.name(), options_.log, QueryLimits(),
-                                   beside.stop_token());
-      beside.spawn(or_stop(std::move(serving), "answering queries"));
+    beside.spawn(limit_drain(beside.stop_token()));
+    for (const auto& member : members_) {
+      if (options_.serve_queries && !member->place.directory.empty()) {
+        auto serving = serve_queries(member->place.directory, member->store(), member->pipeline(), source_.name(),
+                                     options_.log, QueryLimits(), beside.stop_token());
+        beside.spawn(or_stop(std::move(serving), "answering queries"));
+      }
     }
     if (options_.stop_on_signals) {
       signals.emplace(executor, SIGINT, SIGTERM);
@@ -151,8 +280,8 @@ Task<void> Host::work(std::uint32_t index) {
   stream::Share share;
   share.index = index;
   share.count = options_.threads;
-  auto read = co_await or_stop(read_source(share, processor), "reading the source");
-  processor.close();
+  auto read = co_await or_stop(read_source(share, group), "reading the source");
+  group.close();
   auto written = co_await committing.wait();
   beside.request_stop();
   if (signals) {
@@ -181,13 +310,13 @@ Task<void> Host::or_stop(Task<void> task, std::string_view who) {
 }
 
 // A coroutine, so that a source which throws before it returns its task is caught too.
-Task<void> Host::read_source(stream::Share share, process::Processor& processor) {
-  co_return co_await source_.read(share, positions_, processor, stop_.get_token());
+Task<void> Host::read_source(stream::Share share, process::Group& group) {
+  co_return co_await source_.read(share, read_from_, group, stop_.get_token());
 }
 
 Task<void> Host::watch(std::stop_token stop) {
   while (options_.watch) {
-    options_.watch(board_);
+    options_.watch(boards_);
     WEIR_CO_CHECK(co_await clock_.sleep(options_.watch_interval, stop));
   }
   co_return Result<void>();
@@ -197,13 +326,30 @@ Task<void> Host::watch(std::stop_token stop) {
 Task<void> Host::sync_now_and_then(std::stop_token stop) {
   for (;;) {
     WEIR_CO_CHECK(co_await clock_.sleep(options_.sync_interval, stop));
-    auto synced = co_await store_.sync();
-    if (!synced && synced.error().next == Next::retry) {
-      board_.store_trouble(to_string(synced.error()));
-    } else if (!synced) {
-      co_return synced;
+    for (const auto& member : members_) {
+      auto synced = co_await member->store().sync();
+      if (!synced && synced.error().next == Next::retry) {
+        member->board.store_trouble(to_string(synced.error()));
+      } else if (!synced) {
+        co_return synced;
+      }
     }
   }
+}
+
+// A stop has an end: what a store does not take by then is read again at the next start.
+Task<void> Host::limit_drain(std::stop_token stop) {
+  std::stop_source asked;
+  const std::stop_callback on_stop(stop_.get_token(), [&asked] { asked.request_stop(); });
+  const std::stop_callback on_end(stop, [&asked] { asked.request_stop(); });
+  Signal never;
+  static_cast<void>(co_await never.wait(never.ticket(), asked.get_token()));
+  auto ended = co_await clock_.sleep(options_.drain_max, stop);
+  if (ended) {
+    say(LogLevel::warning, "the time to drain is over: what the state did not take is left to the next start");
+    abandon_.request_stop();
+  }
+  co_return Result<void>();
 }
 
 void Host::wait_for_signal(asio::signal_set& signals) {
@@ -219,15 +365,30 @@ void Host::wait_for_signal(asio::signal_set& signals) {
   });
 }
 
-Task<Report> Host::report() {
-  WEIR_CO_CHECK(co_await store_.sync());
+Task<std::vector<Report>> Host::reports() {
+  std::vector<Report> made;
+  for (const auto& member : members_) {
+    WEIR_CO_TRY(auto one, co_await report(*member));
+    made.push_back(std::move(one));
+  }
+  co_return made;
+}
+
+Task<Report> Host::report(const Member& member) {
+  WEIR_CO_CHECK(co_await member.store().sync());
+  const auto& board = member.board;
   Report made;
-  made.totals = board_.totals();
+  made.pipeline = member.pipeline().name();
+  made.halted = board.halted();
+  made.totals = board.totals();
   made.seconds = std::chrono::duration<double>(clock_.elapsed() - started_).count();
-  made.caught_up = board_.all_caught_up();
-  made.shards = board_.shards();
-  WEIR_CO_TRY(auto stored, co_await store_.positions(pipeline_.name(), source_.name()));
+  made.caught_up = board.all_caught_up();
+  made.shards = board.shards();
+  WEIR_CO_TRY(auto stored, co_await member.store().positions(made.pipeline, source_.name()));
   made.gaps = std::move(stored.gaps);
+  if (options_.count_keys) {
+    WEIR_CO_TRY(made.keys, co_await count_keys(member.store(), made.pipeline));
+  }
   co_return made;
 }
 

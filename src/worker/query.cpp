@@ -64,16 +64,9 @@ Task<void> answer_all(state::Store& store, const pipelines::Pipeline& pipeline, 
 }
 
 Task<void> answer_count(state::Store& store, const pipelines::Pipeline& pipeline, const Lines& lines) {
-  std::uint64_t keys = 0;
-  std::string after;
-  for (;;) {
-    WEIR_CO_TRY(auto rows, co_await store.scan(pipeline.name(), "", after, rows_per_page));
-    keys += rows.size();
-    if (rows.size() < rows_per_page) {
-      co_return co_await lines(fmt::format("{{\"keys\":{}}}\n", keys));
-    }
-    after = std::move(rows.back().key);
-  }
+  WEIR_CO_TRY(const auto keys, co_await count_keys(store, pipeline.name()));
+  const auto line = fmt::format("{{\"keys\":{}}}\n", keys);
+  co_return co_await lines(line);
 }
 
 Task<void> answer_since(state::Store& store, const pipelines::Pipeline& pipeline, const Lines& lines) {
@@ -137,6 +130,19 @@ Task<void> answer_dead_letters(state::Store& store, const pipelines::Pipeline& p
 }
 
 }  // namespace
+
+Task<std::uint64_t> count_keys(state::Store& store, std::string pipeline) {
+  std::uint64_t keys = 0;
+  std::string after;
+  for (;;) {
+    WEIR_CO_TRY(auto rows, co_await store.scan(pipeline, "", after, rows_per_page));
+    keys += rows.size();
+    if (rows.size() < rows_per_page) {
+      co_return keys;
+    }
+    after = std::move(rows.back().key);
+  }
+}
 
 Task<void> answer(state::Store& store, const pipelines::Pipeline& pipeline, std::string stream, Query query,
                   Lines lines) {

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 #include <exception>
@@ -42,7 +43,7 @@ Result<T> run_on(asio::io_context& context, Task<T> task) {
   return std::move(*outcome);
 }
 
-Result<Report> run_on_threads(Host& host, Loops& loops) {
+Result<std::vector<Report>> run_on_threads(Host& host, Loops& loops) {
   WEIR_CHECK(run_on(loops.front().context, host.start()));
   const auto work = [&host](Loop& loop, std::uint32_t index) {
     loop.outcome = run_on(loop.context, host.work(index));
@@ -64,7 +65,7 @@ Result<Report> run_on_threads(Host& host, Loops& loops) {
   for (auto& loop : loops) {
     WEIR_CHECK(std::move(loop.outcome));
   }
-  return run_on(loops.front().context, host.report());
+  return run_on(loops.front().context, host.reports());
 }
 
 Result<void> validate(const Options& options) {
@@ -77,6 +78,9 @@ Result<void> validate(const Options& options) {
   if (options.limits.age_max.count() < 1) {
     return refused("BadOptions", "limits.age_max: must be at least 1 ms");
   }
+  if (options.stuck_after.count() < 1 || options.drain_max.count() < 1) {
+    return refused("BadOptions", "stuck_after, drain_max: must be at least 1 ms");
+  }
   if (options.sync_interval.count() < 1) {
     return refused("BadOptions", "sync_interval: must be at least 1 ms");
   }
@@ -85,21 +89,43 @@ Result<void> validate(const Options& options) {
 
 }  // namespace
 
-Result<Report> run(stream::Source& source, const Result<pipelines::PipelinePtr>& built, const Options& options) {
+Result<std::vector<Report>> run(stream::Source& source, std::vector<Job> jobs, const Options& options) {
   WEIR_CHECK(validate(options));
+  if (jobs.empty()) {
+    return refused("BadOptions", "jobs: there is no pipeline to run");
+  }
+  // Before the stores, whose threads may be leaving a loop still when the last commit has completed.
+  Loops loops(options.threads);
+  std::vector<std::unique_ptr<OpenStore>> opened;
+  std::vector<Host::Place> places;
+  for (auto& job : jobs) {
+    const auto same = [&job](const Host::Place& other) { return other.job.pipeline->name() == job.pipeline->name(); };
+    if (std::ranges::any_of(places, same)) {
+      return refused("BadOptions", fmt::format("jobs: there are two pipelines named {}", job.pipeline->name()));
+    }
+    Host::Place place;
+    if (job.store == nullptr) {
+      WEIR_TRY(auto own, open_store(job.state, *job.pipeline, options.log));
+      job.store = &own->store();
+      place.directory = state_directory(job.state, *job.pipeline);
+      opened.push_back(std::move(own));
+    }
+    place.job = std::move(job);
+    places.push_back(std::move(place));
+  }
+  Host host(source, std::move(places), options);
+  return run_on_threads(host, loops);
+}
+
+Result<Report> run(stream::Source& source, const Result<pipelines::PipelinePtr>& built, const Options& options) {
   if (!built) {
     return built.error();
   }
-  const auto& pipeline = *built;
-  // Before the store, whose threads may be leaving a loop still when the last commit has completed.
-  Loops loops(options.threads);
-  std::unique_ptr<OpenStore> own;
-  if (options.store == nullptr) {
-    WEIR_TRY(own, open_store(options.state, *pipeline, options.log));
-  }
-  Host host(source, *pipeline, own != nullptr ? own->store() : *options.store, options,
-            own != nullptr ? state_directory(options.state, *pipeline) : std::string());
-  return run_on_threads(host, loops);
+  Job job;
+  static_cast<Own&>(job) = options;
+  job.pipeline = *built;
+  WEIR_TRY(auto reports, run(source, std::vector<Job>{std::move(job)}, options));
+  return std::move(reports.front());
 }
 
 }  // namespace weir::worker

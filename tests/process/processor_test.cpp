@@ -406,40 +406,11 @@ TEST_F(ProcessorTest, NotesNothingOfRoundsNotYetCommitted) {
   EXPECT_TRUE(close());
 }
 
-// The log tells who looks at three in the morning which shard is in trouble, why, and when it is over; a quiet
-// shard's coming and going is left out.
-TEST_F(ProcessorTest, LogsTroubleAndItsEnd) {
-  std::vector<std::pair<LogLevel, std::string>> lines;
-  context.log = [&](LogLevel level, std::string_view line) { lines.emplace_back(level, line); };
-  start();
-  const auto report = [&](stream::ShardState state, std::string reason) {
-    stream::ShardStatus status;
-    status.shard = "s0";
-    status.state = state;
-    status.reason = std::move(reason);
-    processor->report(status);
-  };
-  report(stream::ShardState::starting, "");
-  EXPECT_THAT(lines, IsEmpty());
-  report(stream::ShardState::caught_up, "");
-  report(stream::ShardState::reading, "");
-  report(stream::ShardState::caught_up, "");
-  report(stream::ShardState::throttled, "slow down");
-  report(stream::ShardState::throttled, "slow down");
-  report(stream::ShardState::reading, "");
-  report(stream::ShardState::gap, "trimmed");
-  using Line = std::pair<LogLevel, std::string>;
-  EXPECT_THAT(lines,
-              ElementsAre(Line(LogLevel::info, "s0: caught up"), Line(LogLevel::warning, "s0: throttled: slow down"),
-                          Line(LogLevel::debug, "s0: throttled: slow down"), Line(LogLevel::info, "s0: reading"),
-                          Line(LogLevel::error, "s0: gap: trimmed")));
-  EXPECT_EQ(board.shard_trouble(), "1 of 1 shards gap: trimmed");
-  EXPECT_TRUE(close());
-}
-
 TEST_F(ProcessorTest, ReportsShardsCaughtUpOnlyOnceTheirRecordsAreTakenIn) {
   bool all = false;
-  Board watching([&] { all = true; });
+  Board::Options watched;
+  watched.on_caught_up = [&] { all = true; };
+  Board watching(watched);
   context.board = &watching;
   start();
   for (const auto* shard : {"s0", "s1"}) {

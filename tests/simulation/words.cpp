@@ -32,21 +32,39 @@ std::string payload(Random& random) {
   return fmt::format("k{} {}", random.below(5), random.below(1000));
 }
 
+pipelines::PipelineBuilder<Word> words(std::string name) {
+  return pipeline<Word>(std::move(name))
+      .decode(decode_word)
+      .key(&Word::key)
+      .keep("n", count())
+      .keep("sum", sum(&Word::value))
+      .keep("max", max(&Word::value));
+}
+
 }  // namespace
 
 Options word_options(std::uint64_t seed) {
-  static const auto words = pipeline<Word>("words")
-                                .decode(decode_word)
-                                .key(&Word::key)
-                                .keep("n", count())
-                                .keep("sum", sum(&Word::value))
-                                .keep("max", max(&Word::value))
-                                .build()
-                                .value();
+  static const auto counted = words("words").build().value();
+  static const auto grown = words("words").keep("min", min(&Word::value)).build().value();
+  static const auto changed = words("words").key(&Word::value).build().value();
+  static const auto other = words("other").build().value();
+  static const auto third = words("third").keep("mean", mean(&Word::value)).build().value();
   Options options;
   options.seed = seed;
   options.payload = payload;
-  options.pipeline = words;
+  options.pipeline = counted;
+  options.grown = grown;
+  options.changed = changed;
+  switch (seed % 3) {
+    case 1:
+      options.others = {other};
+      break;
+    case 2:
+      options.others = {other, third};
+      break;
+    default:
+      break;
+  }
   options.rocksdb = seed % 20 == 0;
   return options;
 }

@@ -37,6 +37,10 @@ class WordCount : public pipelines::Pipeline {
   std::span<const std::string> aggregates() const noexcept override { return aggregates_; }
   std::unique_ptr<pipelines::Folder> make_folder() const override { return std::make_unique<Folder>(); }
   bool unpacks_kpl() const noexcept override { return unpacks_; }
+  pipelines::FailurePolicy failure_policy() const noexcept override { return policy; }
+
+  pipelines::FailurePolicy policy;
+
   void print_json(std::string_view key, std::string_view row, std::string& out) const override {
     out.append("{\"key\":\"").append(key).append("\",\"count\":").append(row).append("}");
   }

@@ -219,7 +219,7 @@ TEST_F(WorkerTest, ExceptionsOfTheUsersCodeEndTheRun) {
   };
   fails("copy_dead_letters");
   options.copy_dead_letters = nullptr;
-  options.watch = [](const process::Board&) { throw std::runtime_error("as asked"); };
+  options.watch = [](std::span<const process::Board* const>) { throw std::runtime_error("as asked"); };
   fails("watch");
   options.watch = nullptr;
   config.on_get_records_error = [](std::string_view, std::string_view, const Error&) {
@@ -258,7 +258,8 @@ TEST_F(WorkerTest, ASecondSignalAbandons) {
   options.limits.age_max = std::chrono::milliseconds(1);
   options.watch_interval = std::chrono::milliseconds(1);
   int signals = 0;
-  options.watch = [&](const process::Board& board) {
+  options.watch = [&](std::span<const process::Board* const> boards) {
+    const auto& board = *boards.front();
     if (board.totals().commit_retries > 0) {
       ::raise(++signals == 1 ? SIGTERM : SIGINT);
     }
@@ -275,7 +276,8 @@ TEST_F(WorkerTest, StopsOnRequestAndKeepsWhatItTookIn) {
   options.stop = stop.get_token();
   options.watch_interval = std::chrono::milliseconds(1);
   options.limits.age_max = std::chrono::hours(1);
-  options.watch = [&](const process::Board& board) {
+  options.watch = [&](std::span<const process::Board* const> boards) {
+    const auto& board = *boards.front();
     if (board.all_caught_up()) {
       stop.request_stop();
     }
@@ -296,7 +298,8 @@ TEST_F(WorkerTest, SyncsWhatWasCommittedWhileNothingHappens) {
   options.stop = stop.get_token();
   std::size_t syncs_while_running = 0;
   options.watch_interval = std::chrono::milliseconds(1);
-  options.watch = [&](const process::Board& board) {
+  options.watch = [&](std::span<const process::Board* const> boards) {
+    const auto& board = *boards.front();
     syncs_while_running = counting.syncs;
     if (board.all_caught_up() && syncs_while_running >= 3) {
       stop.request_stop();
@@ -343,7 +346,8 @@ TEST_F(WorkerTest, AnswersQueriesWhileItRuns) {
   std::vector<std::string> answers;
   options.watch_interval = std::chrono::milliseconds(1);
   std::jthread asking;
-  options.watch = [&](const process::Board& board) {
+  options.watch = [&](std::span<const process::Board* const> boards) {
+    const auto& board = *boards.front();
     if (board.totals().records < 3 || asking.joinable()) {
       return;
     }

@@ -23,6 +23,9 @@ class StreamSource : public stream::Source {
   std::string name() const override;
   Task<stream::StreamIdentity> identify(std::stop_token stop) override;
   Task<stream::Start> resolve_start(std::stop_token stop) override;
+  /// Not while it is being read.
+  Task<std::vector<std::pair<stream::ShardId, stream::ShardPosition>>> unseen(const stream::Positions& positions,
+                                                                              std::stop_token stop) override;
   Task<void> read(stream::Share share, const stream::Positions& positions, stream::Sink& sink,
                   std::stop_token stop) override;
 

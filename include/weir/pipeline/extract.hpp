@@ -26,6 +26,7 @@ struct Spec {
   std::string name;
   std::string decode = "json";
   bool unpack_kpl = false;
+  FailurePolicy failure_policy;
   decode::Compression compression = decode::Compression::none;  ///< of each payload, after unpacking
   std::string event_time;                      ///< a field; empty: the arrival time
   std::vector<std::vector<std::string>> keys;  ///< the fields of each roll-up's key

@@ -47,6 +47,20 @@ class Folder {
   virtual std::size_t next() const noexcept = 0;
 };
 
+/// What becomes of a record that fails: kept as a dead letter; or the pipeline halts before it; or it is counted
+/// and forgotten.
+enum class OnFailure : std::uint8_t { dead_letter, halt, skip };
+
+struct FailurePolicy {
+  OnFailure on_failure = OnFailure::dead_letter;
+  /// The pipeline halts before it would have more dead letters than this, or payloads of more bytes: none is ever
+  /// forgotten. A gibibyte of them is a fault of the producers' that somebody should look at.
+  std::uint64_t letters_max = 100'000;
+  std::uint64_t letter_bytes_max = std::uint64_t{1} << 30U;
+
+  FailurePolicy() {}
+};
+
 /// A typed description of what to keep, type-erased: what the hosts run. Immutable; any thread. One
 /// implementation stands behind C++ pipelines and pipeline files.
 class Pipeline {
@@ -59,6 +73,8 @@ class Pipeline {
   virtual std::unique_ptr<Folder> make_folder() const = 0;
   /// Whether a host hands `fold` the user records of aggregated records instead (see stream::Unpacker).
   virtual bool unpacks_kpl() const noexcept { return false; }
+  /// No part of the definition: it may change from run to run.
+  virtual FailurePolicy failure_policy() const noexcept { return {}; }
   /// The names of the aggregates, in order.
   virtual std::span<const std::string> aggregates() const noexcept = 0;
   /// One JSON object of a stored row: {"key":"JFK","flights":12,"delay":3.5}; no line end. A compound key is

@@ -247,6 +247,12 @@ class PipelineBuilder {
     return *this;
   }
 
+  /// What becomes of records that fail; they are dead letters unless said.
+  PipelineBuilder& on_failure(FailurePolicy policy) {
+    spec_.failure_policy = policy;
+    return *this;
+  }
+
   /// When the record happened: text or a number as decode::parse_event_time takes it; else its arrival.
   template <class F>
   PipelineBuilder& event_time(F field) {

@@ -1,31 +1,37 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <map>
 #include <mutex>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
+#include "weir/base/clock.hpp"
 #include "weir/stream/source.hpp"
 
 namespace weir::process {
 
-/// What a running host shows: counts, and what each shard does and why. Shared by its loops and whoever
-/// looks; written once per batch or change, never per record. Any thread.
+/// What a running host shows of one pipeline: counts, what each shard does and why, whether it is well. Shared by
+/// its loops and whoever looks; written once per batch or change, never per record. Any thread.
 class Board {
  public:
   struct Shard {
     stream::ShardStatus status;
     stream::SequenceNumber committed;  ///< the last record whose effects are durable
     bool caught_up = false;            ///< has been 0 behind, or has ended, since the start
+    Duration moved_at{};               ///< by the clock's `elapsed`: when it last got anywhere, or had nothing to do
   };
   struct Totals {
     std::uint64_t records = 0;       ///< durable
     std::uint64_t bytes = 0;         ///< their data
     std::uint64_t dead_letters = 0;  ///< among the records, or among their user records
+    std::uint64_t skipped = 0;       ///< likewise, where the policy is to skip
     std::uint64_t commits = 0;
     std::uint64_t commit_retries = 0;
     // Of a pipeline that unpacks:
@@ -34,10 +40,26 @@ class Board {
     std::uint64_t unfiltered = 0;         ///< user records taken without a look: the shard's range was not known
     std::uint64_t broken_aggregates = 0;  ///< records taken as they came: a bad checksum or message
   };
+  struct Options {
+    std::string pipeline;
+    /// Called once, when every shard known has been 0 behind or has ended, or the pipeline has halted.
+    std::function<void()> on_caught_up;
+    Clock* clock = &system_clock();
+    /// A shard that got nowhere for so long is stuck, whatever it says.
+    std::chrono::milliseconds stuck_after{300'000};
 
-  /// `on_caught_up` is called once, when every shard known has been 0 behind or has ended.
-  explicit Board(std::function<void()> on_caught_up = {}) : on_caught_up_(std::move(on_caught_up)) {}
+    Options() {}
+  };
 
+  Board() = default;
+  explicit Board(Options options) : options_(std::move(options)) {}
+
+  const std::string& pipeline() const noexcept { return options_.pipeline; }
+
+  /// The pipeline's shards: those it begins with, where they stand; then those that come.
+  void learn(const stream::ShardId& shard, const stream::ShardPosition& position);
+  /// As it was learnt; absent: not one of the pipeline's.
+  std::optional<stream::ShardPosition> find(std::string_view shard) const;
   void report(const stream::ShardStatus& status);
   void caught_up(const stream::ShardId& shard);
   void committed(const stream::ShardId& shard, const stream::SequenceNumber& position);
@@ -46,6 +68,14 @@ class Board {
   void count_commit_retry();
   /// What keeps the store from taking commits; empty when it does.
   void store_trouble(std::string sentence);
+
+  /// The pipeline goes no further; the first reason stays.
+  void halt(Error reason);
+  bool is_halted() const noexcept { return is_halted_.load(std::memory_order_acquire); }
+  std::optional<Error> halted() const;
+
+  /// What is wrong, a sentence each; none: the pipeline is well. Trouble that passes by itself counts while it lasts.
+  std::vector<std::string> complaints() const;
 
   Totals totals() const;
   std::map<stream::ShardId, Shard> shards() const;
@@ -58,13 +88,18 @@ class Board {
 
  private:
   void announce_if_caught_up(std::unique_lock<std::mutex> lock);
+  bool is_stuck(const Shard& shard, Duration now) const;
+
+  Options options_;
 
   mutable std::mutex mutex_;
   std::map<stream::ShardId, Shard> shards_;
+  std::map<stream::ShardId, stream::ShardPosition, std::less<>> learnt_;
   Totals totals_;
   std::string store_trouble_;
+  std::optional<Error> halted_;
+  std::atomic<bool> is_halted_ = false;
   std::size_t not_caught_up_ = 0;
-  std::function<void()> on_caught_up_;
 };
 
 }  // namespace weir::process

@@ -59,7 +59,11 @@ class Processor final : public stream::Sink {
     std::function<Task<void>(std::span<const state::DeadLetter>, std::stop_token)> copy_dead_letters;
   };
 
-  Processor(Context context, const stream::Positions& positions);
+  /// `positions` are the pipeline's own. `read_from` is what the source was given, where it is not the same: it may
+  /// begin before them, for another pipeline's sake, and what lies between is passed over here.
+  Processor(Context context, const stream::Positions& positions, const stream::Positions& read_from);
+  Processor(Context context, const stream::Positions& positions)
+      : Processor(std::move(context), positions, positions) {}
   ~Processor() override;
 
   /// Commits until `close` (succeeds) or until a commit can never succeed (fails; `accept` then fails too).
@@ -67,6 +71,16 @@ class Processor final : public stream::Sink {
   Task<void> run(std::stop_token abandon);
   /// Asks `run` to commit everything accepted, and to end.
   void close();
+
+  /// Whether the shard is one of the pipeline's, whichever loop heard of it.
+  bool knows(std::string_view shard) const;
+  /// Whether a shard that was never seen before becomes one of the pipeline's: a start by sequence number takes in
+  /// its own shard and what descends from it.
+  bool wants(const stream::ShardId& shard, const stream::ShardPosition& position) const;
+  /// `accept`, of a batch that others take too.
+  Task<void> take(const stream::Batch& batch);
+
+  Board& board() noexcept { return *context_.board; }
 
   Task<void> discovered(std::vector<std::pair<stream::ShardId, stream::ShardPosition>> shards) override;
   Task<void> accept(stream::Batch batch) override;
@@ -79,16 +93,19 @@ class Processor final : public stream::Sink {
   struct Round;
 
   Shard& shard(const stream::ShardId& id);
+  void learn(Shard& of, const stream::ShardPosition& position, const stream::ShardPosition* read_from) const;
+  std::span<const stream::RawRecord> not_taken_yet(const Shard& of, std::span<const stream::RawRecord> records) const;
   bool full() const;
   Duration until_due() const;
   void wake();
   Task<void> take_in(Shard& of, const stream::Batch& batch);
+  void end(const stream::Batch& batch, Shard& of, state::ShardAdvance& advance);
   void unpack(const stream::Batch& batch, std::span<const stream::RawRecord> records);
   void fold(const stream::Batch& batch, std::span<const stream::RawRecord> records, std::span<const Origin> origins);
   void fail(const stream::Batch& batch, const stream::RawRecord& record, Origin origin, std::string code,
             std::string reason);
+  void halt_at(const state::DeadLetter& letter);
   void tell(const state::DeadLetter& letter) const;
-  void log_change(const stream::ShardStatus& status);
   Task<void> commit_rounds();
   Task<void> write(Round& round);
   Task<void> commit(const state::Commit& commit);
@@ -99,6 +116,10 @@ class Processor final : public stream::Sink {
   void observe(state::Commit& commit);
 
   Context context_;
+  const pipelines::FailurePolicy policy_;
+  const std::optional<stream::Start> start_;
+  const bool read_from_start_;  // the source begins at `start_` where there is no position
+  std::vector<stream::Gap> accepted_gaps_;
   std::unique_ptr<pipelines::Folder> folder_;
   std::unique_ptr<Unpacking> unpacking_;  // where the pipeline says so
   std::map<stream::ShardId, Shard, std::less<>> shards_;

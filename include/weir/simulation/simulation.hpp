@@ -44,6 +44,12 @@ struct Event {
 struct Options {
   std::uint64_t seed = 1;
   pipelines::PipelinePtr pipeline;
+  /// Others on the same read. Each joins at some start of the process, and sits some out.
+  std::vector<pipelines::PipelinePtr> others;
+  /// What `pipeline` becomes at some start, where set: the same with aggregates added.
+  pipelines::PipelinePtr grown;
+  /// Another definition by the name of `pipeline`, where set: tried at some starts, which must be refused.
+  pipelines::PipelinePtr changed;
   /// Makes a record's payload.
   std::function<std::string(Random&)> payload;
   std::size_t events_max = 40;

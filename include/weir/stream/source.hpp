@@ -6,6 +6,7 @@
 #include <stop_token>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "weir/base/task.hpp"
@@ -84,6 +85,10 @@ class Source {
   /// Where a reader without stored positions begins, as a fixed point. Called on the very first start
   /// only; what it returns is stored before the first read.
   virtual Task<Start> resolve_start(std::stop_token stop) = 0;
+
+  /// The shards there are that `positions` does not know, as positions to begin from: what `read` would discover
+  /// first. Called where several pipelines of one read do not know the same shards: one was added, or had halted.
+  virtual Task<std::vector<std::pair<ShardId, ShardPosition>>> unseen(const Positions& positions, std::stop_token stop);
 
   /// Reads this share's shards from the stored positions, in order, following what becomes of them,
   /// until asked to stop (succeeds) or until all have ended (succeeds). Fails when reading cannot go on.

@@ -33,6 +33,9 @@ using Lines = std::function<Task<void>(std::string_view)>;
 Task<void> answer(state::Store& store, const pipelines::Pipeline& pipeline, std::string stream, Query query,
                   Lines lines);
 
+/// How many rows a pipeline has; reads them all.
+Task<std::uint64_t> count_keys(state::Store& store, std::string pipeline);
+
 /// Asks the worker that runs on `directory`. Blocks. Fails with code "NoWorker" when none answers there,
 /// "WorkerSilent" when nothing comes for `patience`, with the worker's own error, or as `lines` does.
 Result<void> ask(const std::string& directory, const pipelines::Pipeline& pipeline, const Query& query,

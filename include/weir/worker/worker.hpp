@@ -5,6 +5,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <stop_token>
 #include <string>
@@ -22,17 +23,31 @@
 
 namespace weir::worker {
 
-/// How a worker runs. Defaults are safe: state on disk, a halt where records were lost.
-struct Options {
+/// What is one pipeline's own.
+struct Own {
   /// Where totals and positions live: a directory, made where missing, or `memory`. Empty:
   /// `weir-state/<pipeline>` under the current directory. Ignored when `store` is set.
   std::string state;
-  /// A store of the caller's; must outlive the run.
+  /// A store of the caller's; must outlive the run. Several pipelines may share one.
   state::Store* store = nullptr;
+  /// Hears of each dead letter when it is made, on its loop's thread; before it is committed.
+  std::function<void(const state::DeadLetter&)> on_dead_letter;
+  /// Copies dead letters elsewhere before they are stored with the state; at least once each.
+  std::function<Task<void>(std::span<const state::DeadLetter>, std::stop_token)> copy_dead_letters;
+};
+
+/// How a worker runs. Defaults are safe: state on disk, a halt where records were lost.
+struct Options : Own {
   /// Loops, each on a thread of its own with its share of the shards. 1 to `threads_max`.
   std::uint32_t threads = 1;
   process::Limits limits;
   process::OnGap on_gap = process::OnGap::halt;
+  /// Goes on after the gaps that are on record now; another one halts as `on_gap` says.
+  bool accept_loss = false;
+  /// A shard that gets nowhere for so long is reported as stuck.
+  std::chrono::milliseconds stuck_after{300'000};
+  /// After a stop was asked for: how long commits may be tried before what they hold is left to the next start.
+  std::chrono::milliseconds drain_max{30'000};
   /// Ends when each shard has been 0 behind the stream's newest record, or has ended, since the start.
   bool until_caught_up = false;
   /// How long a commit may wait for the disk when no other follows it. A power cut takes back at most this.
@@ -40,6 +55,8 @@ struct Options {
   /// SIGINT and SIGTERM stop the run: everything taken in is committed first. A second one gives up a
   /// commit that the store keeps refusing.
   bool stop_on_signals = false;
+  /// Counts each pipeline's keys at the end, for the report: reads every row.
+  bool count_keys = false;
   /// Stops the run likewise.
   std::stop_token stop;
   /// Answers queries on a socket in the state directory while it runs (see query.hpp).
@@ -47,21 +64,21 @@ struct Options {
   Log log;
   Clock* clock = nullptr;  ///< the machine's when null
   std::uint64_t seed = 0;  ///< of the jitter in waits; 0: from the machine
-  /// Called every `watch_interval` on a loop's thread, to show progress.
-  std::function<void(const process::Board&)> watch;
+  /// Called every `watch_interval` on a loop's thread, to show progress: a board for each pipeline, in their order.
+  std::function<void(std::span<const process::Board* const>)> watch;
   std::chrono::milliseconds watch_interval{250};
-  /// Hears of each dead letter when it is made, on its loop's thread; before it is committed.
-  std::function<void(const state::DeadLetter&)> on_dead_letter;
-  /// Copies dead letters elsewhere before they are stored with the state; at least once each.
-  std::function<Task<void>(std::span<const state::DeadLetter>, std::stop_token)> copy_dead_letters;
 
   Options() {}
 };
 inline constexpr std::uint32_t threads_max = 64;
 
-/// What a run did, after everything it took in was committed.
+/// What a run did with one pipeline, after everything it took in was committed.
 struct Report {
+  std::string pipeline;
+  /// Why it went no further than its positions, while others went on.
+  std::optional<Error> halted;
   process::Board::Totals totals;
+  std::optional<std::uint64_t> keys;  ///< where they were to be counted
   double seconds = 0;
   bool caught_up = false;  ///< every shard has been 0 behind or has ended
   std::map<stream::ShardId, process::Board::Shard> shards;
@@ -76,6 +93,16 @@ struct Report {
 /// Takes a PipelineBuilder as it is; a pipeline that could not be built is refused likewise.
 Result<Report> run(stream::Source& source, const Result<pipelines::PipelinePtr>& pipeline,
                    const Options& options = Options());
+
+/// One of several pipelines.
+struct Job : Own {
+  pipelines::PipelinePtr pipeline;
+};
+
+/// Runs several pipelines on one read, each with its own state, from its own positions: one may be added at any time,
+/// and one that halts holds back only itself (its report says why). What `options` holds of one pipeline's own is
+/// passed over. A report for each, in their order; fails when all have halted.
+Result<std::vector<Report>> run(stream::Source& source, std::vector<Job> jobs, const Options& options = Options());
 
 /// The same for a typed source: the pipeline decodes with the source's decoder, and the source's
 /// `on_decode_error` hears of each record that becomes a dead letter.
