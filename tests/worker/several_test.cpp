@@ -1,0 +1,241 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/io_context.hpp>
+#include <filesystem>
+
+#include "tests/support/scripted_store.hpp"
+#include "tests/support/word_count.hpp"
+#include "weir/emulator/kinesis.hpp"
+#include "weir/state/memory_store.hpp"
+#include "weir/worker/worker.hpp"
+
+namespace weir::worker {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using weir::testing::ScriptedStore;
+using weir::testing::WordCount;
+
+// Pipelines that share a stream, real time, real threads.
+class SeveralTest : public ::testing::Test {
+ protected:
+  SeveralTest() {
+    config.client = &kinesis;
+    config.stream_name = "s";
+    config.starting_position = kinesis::StartingPosition::trim_horizon;
+    config.keep_quotas = false;
+    config.poll_interval = std::chrono::milliseconds(1);
+    options.until_caught_up = true;
+  }
+  void SetUp() override { ASSERT_TRUE(kinesis.create("s", 4)); }
+
+  Job job(std::string name, pipelines::OnFailure on_failure = pipelines::OnFailure::dead_letter) {
+    auto pipeline = std::make_shared<WordCount>(std::move(name));
+    pipeline->policy.on_failure = on_failure;
+    Job made;
+    made.pipeline = std::move(pipeline);
+    made.store = &store;
+    return made;
+  }
+  Result<std::vector<Report>> run_once(std::vector<Job> jobs) {
+    auto source = kinesis::StreamSource::make(config);
+    return run(**source, std::move(jobs), options);
+  }
+  static std::string code_of(const Result<std::vector<Report>>& reports) {
+    return reports ? std::string("it succeeded") : reports.error().code;
+  }
+  std::uint64_t counted(const std::string& pipeline) {
+    std::uint64_t sum = 0;
+    boost::asio::io_context context;
+    auto scan = [&]() -> Task<void> {
+      WEIR_CO_TRY(const auto rows, co_await store.scan(pipeline, "", "", 100'000));
+      for (const auto& row : rows) {
+        sum += std::stoull(row.value);
+      }
+      co_return Result<void>();
+    };
+    boost::asio::co_spawn(context, scan, boost::asio::detached);
+    context.run();
+    return sum;
+  }
+  void put(int count) {
+    std::vector<std::string> texts;
+    for (int i = 0; i < count; ++i) {
+      texts.push_back("w" + std::to_string(i));
+    }
+    ASSERT_TRUE(kinesis.put("s", texts));
+  }
+
+  emulator::Kinesis kinesis;
+  kinesis::ReaderConfig config;
+  weir::testing::DecimalCombiner combiner;
+  state::MemoryStore store{combiner};
+  Options options;
+};
+
+TEST_F(SeveralTest, CountTheSameRecordsOverThreadsAndReshards) {
+  put(500);
+  ASSERT_TRUE(kinesis.merge("s", "shardId-000000000000", "shardId-000000000001"));
+  ASSERT_TRUE(kinesis.split("s", "shardId-000000000004"));
+  put(500);
+  options.threads = 3;
+  const auto reports = run_once({job("one"), job("two"), job("three")});
+  ASSERT_TRUE(reports) << to_string(reports.error());
+  ASSERT_EQ(reports->size(), 3U);
+  for (const auto& report : *reports) {
+    EXPECT_EQ(report.totals.records, 1000U) << report.pipeline;
+    EXPECT_EQ(counted(report.pipeline), 1000U);
+    EXPECT_TRUE(report.caught_up);
+    EXPECT_FALSE(report.halted);
+  }
+}
+
+// One is added to a running set: it begins at its own start, the others go on where they were. The stream was
+// resharded meanwhile, and again while the new one was not running.
+TEST_F(SeveralTest, TakeInOneThatIsAddedLater) {
+  put(300);
+  ASSERT_TRUE(run_once({job("one")}));
+  ASSERT_TRUE(kinesis.split("s", "shardId-000000000002"));
+  put(300);
+  ASSERT_TRUE(run_once({job("one"), job("two")}));
+  EXPECT_EQ(counted("one"), 600U);
+  EXPECT_EQ(counted("two"), 600U);
+  ASSERT_TRUE(kinesis.split("s", "shardId-000000000003"));
+  put(300);
+  ASSERT_TRUE(run_once({job("one")}));
+  const auto reports = run_once({job("two"), job("one")});
+  ASSERT_TRUE(reports) << to_string(reports.error());
+  EXPECT_EQ(counted("one"), 900U);
+  EXPECT_EQ(counted("two"), 900U);
+  EXPECT_THAT(*reports,
+              ElementsAre(::testing::Field(&Report::pipeline, "two"), ::testing::Field(&Report::pipeline, "one")));
+}
+
+TEST_F(SeveralTest, GoOnWithoutOneThatHaltsAndTellWhy) {
+  ASSERT_TRUE(kinesis.put("s", {"a", "bad", "b"}));
+  const auto reports = run_once({job("strict", pipelines::OnFailure::halt), job("kind")});
+  ASSERT_TRUE(reports) << to_string(reports.error());
+  ASSERT_TRUE(reports->front().halted);
+  EXPECT_EQ(reports->front().halted->code, "FailedRecord");
+  EXPECT_FALSE(reports->back().halted);
+  EXPECT_EQ(counted("kind"), 2U);
+  const auto again = run_once({job("strict", pipelines::OnFailure::skip), job("kind")});
+  ASSERT_TRUE(again) << to_string(again.error());
+  EXPECT_EQ(counted("strict"), 2U);
+  EXPECT_EQ(counted("kind"), 2U);
+}
+
+TEST_F(SeveralTest, EndWhenAllHaveHalted) {
+  ASSERT_TRUE(kinesis.put("s", {"bad"}));
+  options.until_caught_up = false;
+  const auto reports = run_once({job("one", pipelines::OnFailure::halt), job("two", pipelines::OnFailure::halt)});
+  ASSERT_FALSE(reports);
+  EXPECT_EQ(reports.error().code, "FailedRecord");
+}
+
+// Who skips must know it: nothing else tells afterwards what the records were.
+TEST_F(SeveralTest, SayWhichSkip) {
+  std::string said;
+  options.log = [&](LogLevel, std::string_view line) { said.append(line).append("\n"); };
+  ASSERT_TRUE(run_once({job("careless", pipelines::OnFailure::skip), job("careful")}));
+  EXPECT_THAT(said, HasSubstr("pipeline careless skips records that fail"));
+  EXPECT_THAT(said, ::testing::Not(HasSubstr("careful")));
+}
+
+TEST_F(SeveralTest, AreRefusedUnderOneName) {
+  const auto twice = run_once({job("one"), job("one")});
+  ASSERT_FALSE(twice);
+  EXPECT_THAT(twice.error().message, HasSubstr("two pipelines named one"));
+  EXPECT_EQ(code_of(run_once({})), "BadOptions");
+}
+
+TEST_F(SeveralTest, HaveAStateEach) {
+  const auto root = std::filesystem::temp_directory_path() / ("weir-several-" + std::to_string(::getpid()));
+  put(100);
+  for (int runs = 0; runs < 2; ++runs) {
+    std::vector<Job> jobs;
+    for (const auto* name : {"one", "two"}) {
+      jobs.push_back(job(name));
+      jobs.back().store = nullptr;
+      jobs.back().state = (root / name).string();
+      jobs.back().pipeline = weir::pipeline<decode::Text>(name)
+                                 .decode(decode::TextDecoder())
+                                 .key(&decode::Text::text)
+                                 .keep("n", weir::count())
+                                 .build()
+                                 .value();
+    }
+    options.count_keys = true;
+    const auto reports = run_once(std::move(jobs));
+    ASSERT_TRUE(reports) << to_string(reports.error());
+    EXPECT_EQ(reports->front().keys, 100U);
+    EXPECT_EQ(reports->back().keys, 100U);
+    EXPECT_EQ(reports->back().totals.records, runs == 0 ? 100U : 0U);
+  }
+  std::filesystem::remove_all(root);
+}
+
+// The operator who was told of a loss accepts that one. The next is news again.
+TEST_F(SeveralTest, GoOnAfterALossThatWasAccepted) {
+  const auto lose = [&] {
+    const auto numbers = *kinesis.put("s", {"x", "y"}, "a key of one shard");
+    const auto log = kinesis.log("s").value();
+    for (const auto& of : log) {
+      if (!of.records.empty() && of.records.back().sequence_number == numbers.back()) {
+        ASSERT_TRUE(kinesis.trim("s", of.id, numbers.back()));
+      }
+    }
+    ASSERT_TRUE(kinesis.put("s", {"z"}, "a key of one shard"));
+  };
+  ASSERT_TRUE(kinesis.put("s", {"a"}, "a key of one shard"));
+  ASSERT_TRUE(run_once({job("one")}));
+  lose();
+  EXPECT_EQ(code_of(run_once({job("one")})), "Gap");
+  lose();
+  EXPECT_EQ(code_of(run_once({job("one")})), "Gap") << "nobody has accepted anything";
+  options.accept_loss = true;
+  const auto accepted = run_once({job("one")});
+  ASSERT_TRUE(accepted) << to_string(accepted.error());
+  EXPECT_TRUE(accepted->front().gaps.front().accepted);
+  EXPECT_EQ(counted("one"), 2U) << "a, and the z that was left";
+  lose();
+  EXPECT_EQ(code_of(run_once({job("one")})), "Gap") << "another loss than the one accepted";
+}
+
+// A stop ends although the store takes nothing; what it did not take is there for the next start.
+TEST_F(SeveralTest, EndADrainThatGoesNowhere) {
+  ScriptedStore away(combiner, system_clock());
+  put(10);
+  std::stop_source stop;
+  std::string said;
+  options.log = [&](LogLevel, std::string_view line) {
+    said.append(line).append("\n");
+    if (line.find("is tried again") != std::string_view::npos) {
+      stop.request_stop();
+    }
+  };
+  options.stop = stop.get_token();
+  options.until_caught_up = false;
+  options.limits.age_max = std::chrono::milliseconds(1);
+  options.drain_max = std::chrono::milliseconds(1);
+  away.keeps_failing_advances = true;
+  auto one = job("one");
+  one.store = &away;
+  const auto reports = run_once({one});
+  ASSERT_FALSE(reports);
+  EXPECT_EQ(reports.error().next, Next::retry);
+  EXPECT_THAT(said, HasSubstr("the time to drain is over"));
+  away.keeps_failing_advances = false;
+  options.stop = {};
+  options.until_caught_up = true;
+  const auto again = run_once({one});
+  ASSERT_TRUE(again) << to_string(again.error());
+  EXPECT_EQ(again->front().totals.records, 10U);
+}
+
+}  // namespace
+}  // namespace weir::worker
