@@ -17,6 +17,21 @@ bool has_nothing_to_do(stream::ShardState state) {
 
 }  // namespace
 
+Board::Board(Options options) : options_(std::move(options)) {
+  if (options_.metrics != nullptr) {
+    // From a write to memory to a disk that is hardly there.
+    const std::vector<double> seconds{0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10, 60};
+    commit_seconds_ = &options_.metrics->histogram("weir_commit_seconds", "How long commits took, retries included.",
+                                                   seconds, {{"pipeline", options_.pipeline}});
+  }
+}
+
+void Board::commit_took(Duration time) {
+  if (commit_seconds_ != nullptr) {
+    commit_seconds_->observe(std::chrono::duration<double>(time).count());
+  }
+}
+
 void Board::learn(const stream::ShardId& shard, const stream::ShardPosition& position) {
   const std::scoped_lock lock(mutex_);
   learnt_.try_emplace(shard, position);
@@ -40,6 +55,8 @@ void Board::report(const stream::ShardStatus& status) {
   if (is_new || has_nothing_to_do(status.state)) {
     shard.moved_at = now;
   }
+  totals_.throttles += status.state == stream::ShardState::throttled ? 1 : 0;
+  totals_.retries += status.state == stream::ShardState::retrying ? 1 : 0;
   shard.status = status;
   const bool now_caught_up = status.state == stream::ShardState::caught_up || status.state == stream::ShardState::ended;
   if (now_caught_up && !std::exchange(shard.caught_up, true)) {

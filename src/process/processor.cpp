@@ -484,7 +484,9 @@ Task<void> Processor::write(Round& round) {
     const Attempt copy = [this, &made] { return context_.copy_dead_letters(made.dead_letters, abandon_); };
     WEIR_CO_CHECK(co_await until_done(copy, "copying dead letters"));
   }
+  const auto began = context_.clock->elapsed();
   WEIR_CO_CHECK(co_await commit(made));
+  context_.board->commit_took(context_.clock->elapsed() - began);
   context_.board->count_commit(round.totals);
   co_return Result<void>();
 }

@@ -71,6 +71,7 @@ Host::Host(stream::Source& source, std::vector<Place> places, const Options& opt
     process::Board::Options of_board;
     of_board.pipeline = place.job.pipeline->name();
     of_board.clock = &clock_;
+    of_board.metrics = &metrics_;
     of_board.stuck_after = options.stuck_after;
     of_board.on_caught_up = [this] { stop_if_caught_up(); };
     members_.push_back(std::make_unique<Member>(std::move(place), std::move(of_board)));
@@ -93,7 +94,20 @@ void Host::say(LogLevel level, const std::string& sentence) const {
   }
 }
 
+Result<void> Host::listen() {
+  if (options_.serve.empty()) {
+    return {};
+  }
+  WEIR_TRY(const auto address, parse_listen_address(options_.serve));
+  WEIR_TRY(status_server_, StatusServer::listen(address));
+  if (options_.on_serving) {
+    options_.on_serving(status_server_->url());
+  }
+  return {};
+}
+
 Task<void> Host::start() {
+  WEIR_CO_CHECK(listen());
   WEIR_CO_CHECK(co_await or_stop(settle_start(), "starting"));
   std::vector<stream::Positions> each;
   for (const auto& member : members_) {
@@ -265,6 +279,10 @@ Task<void> Host::work(std::uint32_t index) {
     beside.spawn(or_stop(watch(beside.stop_token()), "showing progress"));
     beside.spawn(or_stop(sync_now_and_then(beside.stop_token()), "syncing the store"));
     beside.spawn(limit_drain(beside.stop_token()));
+    if (status_server_ != nullptr) {
+      const auto status = [this] { return Status{boards_, &metrics_, stop_.stop_requested()}; };
+      beside.spawn(or_stop(status_server_->serve(status, beside.stop_token()), "serving metrics"));
+    }
     for (const auto& member : members_) {
       if (options_.serve_queries && !member->place.directory.empty()) {
         auto serving = serve_queries(member->place.directory, member->store(), member->pipeline(), source_.name(),

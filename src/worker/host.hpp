@@ -12,6 +12,7 @@
 #include "weir/base/random.hpp"
 #include "weir/process/group.hpp"
 #include "weir/worker/worker.hpp"
+#include "worker/status_server.hpp"
 
 namespace weir::worker {
 
@@ -55,6 +56,7 @@ class Host {
   Task<std::string> settle_definition(const Member& member);
   Task<void> accept_losses(Member& member);
   Task<void> meet();
+  Result<void> listen();
   std::unique_ptr<process::Processor> make_processor(Member& member);
   void stop_if_caught_up();
   void say(LogLevel level, const std::string& sentence) const;
@@ -74,10 +76,12 @@ class Host {
   std::stop_source stop_;
   std::stop_source abandon_;
   std::stop_callback<std::function<void()>> forward_;
+  metrics::Registry metrics_;
   std::vector<std::unique_ptr<Member>> members_;
   std::vector<const process::Board*> boards_;
   stream::Positions read_from_;
   std::vector<std::unique_ptr<process::Group>> groups_;  // by loop
+  std::unique_ptr<StatusServer> status_server_;
 };
 
 }  // namespace weir::worker

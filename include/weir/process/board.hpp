@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "weir/base/clock.hpp"
+#include "weir/metrics/registry.hpp"
 #include "weir/stream/source.hpp"
 
 namespace weir::process {
@@ -34,6 +35,8 @@ class Board {
     std::uint64_t skipped = 0;       ///< likewise, where the policy is to skip
     std::uint64_t commits = 0;
     std::uint64_t commit_retries = 0;
+    std::uint64_t throttles = 0;  ///< how often a read was throttled
+    std::uint64_t retries = 0;    ///< how often a read failed and was tried again
     // Of a pipeline that unpacks:
     std::uint64_t user_records = 0;       ///< out of aggregated records, each of which is one of `records`
     std::uint64_t misplaced = 0;          ///< user records left out: they belong to another shard
@@ -45,6 +48,8 @@ class Board {
     /// Called once, when every shard known has been 0 behind or has ended, or the pipeline has halted.
     std::function<void()> on_caught_up;
     Clock* clock = &system_clock();
+    /// Where how long commits take is put; outlives the board. Null: nowhere.
+    metrics::Registry* metrics = nullptr;
     /// A shard that got nowhere for so long is stuck, whatever it says.
     std::chrono::milliseconds stuck_after{300'000};
 
@@ -52,7 +57,7 @@ class Board {
   };
 
   Board() = default;
-  explicit Board(Options options) : options_(std::move(options)) {}
+  explicit Board(Options options);
 
   const std::string& pipeline() const noexcept { return options_.pipeline; }
 
@@ -66,6 +71,8 @@ class Board {
   /// Adds what one commit made durable, and the commit.
   void count_commit(const Totals& of_commit);
   void count_commit_retry();
+  /// How long a commit took, its retries included.
+  void commit_took(Duration time);
   /// What keeps the store from taking commits; empty when it does.
   void store_trouble(std::string sentence);
 
@@ -91,6 +98,7 @@ class Board {
   bool is_stuck(const Shard& shard, Duration now) const;
 
   Options options_;
+  metrics::Histogram* commit_seconds_ = nullptr;
 
   mutable std::mutex mutex_;
   std::map<stream::ShardId, Shard> shards_;

@@ -9,6 +9,7 @@
 #include <span>
 #include <stop_token>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "weir/base/clock.hpp"
@@ -61,6 +62,11 @@ struct Options : Own {
   std::stop_token stop;
   /// Answers queries on a socket in the state directory while it runs (see query.hpp).
   bool serve_queries = true;
+  /// Where /metrics (Prometheus), /healthz and /readyz are answered over HTTP while it runs: `PORT`, on the loopback
+  /// address, or `ADDRESS:PORT`; port 0 picks one. Empty: nowhere. Nobody is asked who they are.
+  std::string serve;
+  /// Told where that is, `http://127.0.0.1:9100`, before the first read.
+  std::function<void(std::string_view url)> on_serving;
   Log log;
   Clock* clock = nullptr;  ///< the machine's when null
   std::uint64_t seed = 0;  ///< of the jitter in waits; 0: from the machine
