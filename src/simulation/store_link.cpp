@@ -59,9 +59,15 @@ Task<std::vector<state::DeadLetter>> StoreLink::dead_letters(std::string_view pi
                                                              const state::DeadLetter* after, std::size_t letters_max) {
   return after_a_while(store_.dead_letters(pipeline, stream, after, letters_max));
 }
-Task<std::uint64_t> StoreLink::dead_letter_count(std::string_view pipeline) {
-  return after_a_while(store_.dead_letter_count(pipeline));
+Task<std::optional<state::DeadLetter>> StoreLink::dead_letter(std::string_view pipeline, std::string_view stream,
+                                                              const state::LetterId& id) {
+  return after_a_while(store_.dead_letter(pipeline, stream, id));
 }
+Task<state::LetterSum> StoreLink::dead_letter_sum(std::string_view pipeline) {
+  return after_a_while(store_.dead_letter_sum(pipeline));
+}
+Task<void> StoreLink::forget(std::string_view pipeline) { return after_a_while(store_.forget(pipeline)); }
+Task<void> StoreLink::copy_to(const std::string& directory) { return after_a_while(store_.copy_to(directory)); }
 Task<void> StoreLink::sync() { return after_a_while(store_.sync()); }
 
 }  // namespace weir::simulation

@@ -39,7 +39,11 @@ class StoreLink final : public state::Store {
                                      std::size_t rows_max) override;
   Task<std::vector<state::DeadLetter>> dead_letters(std::string_view pipeline, std::string_view stream,
                                                     const state::DeadLetter* after, std::size_t letters_max) override;
-  Task<std::uint64_t> dead_letter_count(std::string_view pipeline) override;
+  Task<std::optional<state::DeadLetter>> dead_letter(std::string_view pipeline, std::string_view stream,
+                                                     const state::LetterId& id) override;
+  Task<state::LetterSum> dead_letter_sum(std::string_view pipeline) override;
+  Task<void> forget(std::string_view pipeline) override;
+  Task<void> copy_to(const std::string& directory) override;
   Task<void> sync() override;
 
  private:

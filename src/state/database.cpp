@@ -83,11 +83,13 @@ rocksdb::Options rocks_options(const RocksStore::Options& options, bool exists, 
   // A store that failed is opened again (RocksStore); RocksDB mends nothing behind its back.
   rocks.max_bgerror_resume_count = 0;
 
-  // One writer at a time, whose keys are sorted: each insertion begins where the last one ended.
+  // One writer at a time, whose keys are sorted: each insertion begins where the last one ended, among keys that
+  // begin with the same six bytes. Not five: those are where a range deletion begins (`layout::prefixes_of`), and
+  // RocksDB 7.8 takes the place of a row for a place in its other list, that of ranges, and breaks the list.
   rocks.write_buffer_size = options.write_buffer_bytes;
   rocks.max_write_buffer_number = 2;
   rocks.allow_concurrent_memtable_write = false;
-  rocks.memtable_insert_with_hint_prefix_extractor.reset(rocksdb::NewFixedPrefixTransform(5));
+  rocks.memtable_insert_with_hint_prefix_extractor.reset(rocksdb::NewFixedPrefixTransform(6));
   rocks.max_background_jobs = 2;
   rocks.level_compaction_dynamic_level_bytes = true;
   rocks.compression = rocksdb::kNoCompression;

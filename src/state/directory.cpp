@@ -67,8 +67,11 @@ Result<void> make(const fs::path& directory) {
   }
 }
 
+}  // namespace
+
 // Written aside and renamed, so that a marker is whole or absent.
-Result<void> write_marker(const fs::path& directory) {
+Result<void> write_marker(const std::string& path) {
+  const fs::path directory(path);
   const auto text = fmt::format("{}{}\n", marker_words, layout::directory_version);
   const auto part = directory / marker_part_name;
   {
@@ -84,6 +87,8 @@ Result<void> write_marker(const fs::path& directory) {
   }
   return {};
 }
+
+namespace {
 
 // Empty, but for the beginnings of a marker.
 Result<void> check_unmarked(const fs::path& directory) {
@@ -160,7 +165,7 @@ Result<Directory> Directory::claim(const std::string& path) {
       return state_unusable(path, code.message());
     }
     WEIR_CHECK(check_unmarked(directory));
-    WEIR_CHECK(write_marker(directory));
+    WEIR_CHECK(write_marker(path));
   }
   File file(marker, O_RDWR);
   if (!file.good()) {

@@ -34,6 +34,9 @@ class Directory {
   int descriptor_ = -1;
 };
 
+/// Marks a directory as one of a state. On the disk when it returns.
+Result<void> write_marker(const std::string& path);
+
 Error state_in_use(std::string_view path);
 Error state_foreign(std::string_view path, std::string_view found);
 Error state_unusable(std::string_view path, std::string_view why);

@@ -199,7 +199,7 @@ std::optional<T> finish(const Reader& reader, T&& value) {
 
 std::string pipelines_prefix() { return "p"; }
 std::string pipeline_key(std::string_view name) { return std::string("p").append(name); }
-std::string dead_letter_count_key(Number pipeline) { return key_of('c', pipeline); }
+std::string letter_sum_key(Number pipeline) { return key_of('c', pipeline); }
 std::string streams_prefix(Number pipeline) { return key_of('s', pipeline); }
 std::string stream_key(Number pipeline, std::string_view name) { return key_of('s', pipeline).append(name); }
 std::string shards_prefix(Number pipeline, Number stream) { return key_of('h', pipeline, stream); }
@@ -214,14 +214,14 @@ std::string gap_key(Number pipeline, Number stream, std::uint32_t index) {
 }
 std::string dead_letters_prefix(Number pipeline, Number stream) { return key_of('d', pipeline, stream); }
 
-std::string dead_letter_key(Number pipeline, Number stream, const DeadLetter& letter) {
+std::string dead_letter_key(Number pipeline, Number stream, const LetterId& id) {
   auto key = key_of('d', pipeline, stream);
-  put_text_ordered(key, letter.shard);
+  put_text_ordered(key, id.shard);
   // At most 129 digits (the service's model), so one byte holds the length.
-  key.push_back(static_cast<char>(letter.sequence_number.text().size()));
-  key.append(letter.sequence_number.text());
-  key.push_back(letter.unpacked ? '\x01' : '\0');
-  put_u32_ordered(key, letter.sub);
+  key.push_back(static_cast<char>(id.sequence_number.text().size()));
+  key.append(id.sequence_number.text());
+  key.push_back(id.unpacked ? '\x01' : '\0');
+  put_u32_ordered(key, id.sub);
   return key;
 }
 
@@ -229,6 +229,14 @@ std::string rows_prefix(Number pipeline) { return key_of('r', pipeline); }
 
 std::string journal_prefix() { return "j"; }
 std::string journal_key(std::uint32_t index) { return key_of('j', index); }
+
+std::vector<std::string> prefixes_of(Number pipeline) {
+  std::vector<std::string> prefixes;
+  for (const char kind : {'c', 's', 'h', 'g', 'd', 'r'}) {
+    prefixes.push_back(key_of(kind, pipeline));
+  }
+  return prefixes;
+}
 
 std::string after_prefix(std::string prefix) {
   while (static_cast<unsigned char>(prefix.back()) == 0xffU) {
@@ -380,6 +388,7 @@ std::string encode(const DeadLetter& value) {
   put_text(out, value.code);
   put_text(out, value.reason);
   put_text(out, value.payload);
+  put_varint(out, value.attempts);
   return out;
 }
 
@@ -397,13 +406,23 @@ std::optional<DeadLetter> decode_dead_letter(std::string_view key, std::string_v
   value.code = reader.text();
   value.reason = reader.text();
   value.payload = reader.text();
+  value.attempts = reader.u32();
   return name.finished() ? finish(reader, std::move(value)) : std::nullopt;
 }
 
-std::string encode_count(std::uint64_t value) {
+std::string encode(const LetterSum& value) {
   auto out = value_of();
-  put_varint(out, value);
+  put_varint(out, value.letters);
+  put_varint(out, value.bytes);
   return out;
+}
+
+std::optional<LetterSum> decode_letter_sum(std::string_view bytes) {
+  auto reader = Reader::of_value(bytes);
+  LetterSum value;
+  value.letters = reader.varint();
+  value.bytes = reader.varint();
+  return finish(reader, std::move(value));
 }
 
 std::string begin_journal_entry() { return value_of(); }
@@ -423,11 +442,6 @@ bool read_journal_entry(std::string_view bytes, const std::function<void(std::st
     }
   }
   return reader.finished();
-}
-
-std::optional<std::uint64_t> decode_count(std::string_view bytes) {
-  auto reader = Reader::of_value(bytes);
-  return finish(reader, reader.varint());
 }
 
 }  // namespace weir::state::layout

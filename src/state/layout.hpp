@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "weir/state/store.hpp"
 
@@ -22,7 +23,7 @@ using Number = std::uint32_t;
 // together is stored together.
 std::string pipelines_prefix();                                            // p
 std::string pipeline_key(std::string_view name);                           // p <name>
-std::string dead_letter_count_key(Number pipeline);                        // c <pipeline>
+std::string letter_sum_key(Number pipeline);                               // c <pipeline>
 std::string streams_prefix(Number pipeline);                               // s <pipeline>
 std::string stream_key(Number pipeline, std::string_view name);            // s <pipeline> <name>
 std::string shards_prefix(Number pipeline, Number stream);                 // h <pipeline> <stream>
@@ -31,10 +32,12 @@ std::string gaps_prefix(Number pipeline, Number stream);                   // g 
 std::string gap_key(Number pipeline, Number stream, std::uint32_t index);
 std::string dead_letters_prefix(Number pipeline, Number stream);           // d <pipeline> <stream>
 /// In the order of shard, sequence number (a number, so by length first), place within an aggregated record.
-std::string dead_letter_key(Number pipeline, Number stream, const DeadLetter& letter);
+std::string dead_letter_key(Number pipeline, Number stream, const LetterId& id);
 std::string rows_prefix(Number pipeline);                                  // r <pipeline>
 std::string journal_prefix();                                              // j
 std::string journal_key(std::uint32_t index);                              // j <index>
+/// What the keys of everything that carries the pipeline's number begin with: five bytes each.
+std::vector<std::string> prefixes_of(Number pipeline);
 /// The least key above every key that starts with `prefix` (which is not all 0xff: it starts with a letter).
 std::string after_prefix(std::string prefix);
 
@@ -53,7 +56,7 @@ std::string encode(const StreamValue& value);
 std::string encode(const stream::ShardPosition& value);
 std::string encode(const stream::Gap& value);
 std::string encode(const DeadLetter& value);  ///< without what the key says
-std::string encode_count(std::uint64_t value);
+std::string encode(const LetterSum& value);
 
 /// A journal entry: the changes of rows of one commit, appended one by one.
 std::string begin_journal_entry();
@@ -65,7 +68,7 @@ std::optional<stream::ShardPosition> decode_shard(std::string_view bytes);
 std::optional<stream::Gap> decode_gap(std::string_view bytes);
 /// `key` without its prefix.
 std::optional<DeadLetter> decode_dead_letter(std::string_view key, std::string_view bytes);
-std::optional<std::uint64_t> decode_count(std::string_view bytes);
+std::optional<LetterSum> decode_letter_sum(std::string_view bytes);
 
 /// Takes a journal entry apart: `change(row key, delta)` for each; false if it is none.
 bool read_journal_entry(std::string_view bytes, const std::function<void(std::string_view, std::string_view)>& change);

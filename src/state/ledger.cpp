@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
+#include <set>
 #include <unordered_set>
 
 namespace weir::state {
@@ -22,7 +24,7 @@ bool is_well_formed(const stream::SequenceNumber& number) {
   return number.empty() || stream::is_sequence_number(number.text());
 }
 
-const stream::ShardPosition* position_of(const stream::Positions& stored, const PositionChanges& changes,
+const stream::ShardPosition* position_of(const stream::Positions& stored, const CommitChanges& changes,
                                          const stream::ShardId& shard) {
   for (const auto& [id, position] : changes.shards) {
     if (id == shard) {
@@ -43,7 +45,7 @@ stream::ShardPosition moved(stream::ShardPosition position, const ShardAdvance& 
   return position;
 }
 
-void put(PositionChanges& changes, const stream::ShardId& shard, stream::ShardPosition position) {
+void put(CommitChanges& changes, const stream::ShardId& shard, stream::ShardPosition position) {
   for (auto& [id, at] : changes.shards) {
     if (id == shard) {  // discovered by this very commit
       at = std::move(position);
@@ -59,6 +61,34 @@ Step step_of(const stream::ShardPosition& at, const ShardAdvance& advance) {
     return moves || advance.ended ? Step::stored : Step::silent;
   }
   return at.after == advance.from && !at.ended ? Step::continues : Step::elsewhere;
+}
+
+// Of each letter a commit says one thing: with two, its repetition could not be told from its first time.
+Result<void> check_letters(const Commit& commit) {
+  std::set<LetterId> named;
+  for (const auto* letters : {&commit.dead_letters, &commit.rewritten}) {
+    for (const auto& letter : *letters) {
+      auto id = letter.id();
+      if (!is_well_formed(id)) {
+        return bad_commit(fmt::format("a dead letter of shard {} has no sequence number", letter.shard.substr(0, 128)));
+      }
+      if (!named.insert(std::move(id)).second && letters == &commit.rewritten) {
+        return bad_commit(fmt::format("a dead letter of shard {} comes twice", letter.shard));
+      }
+    }
+  }
+  for (const auto& id : commit.released) {
+    if (!is_well_formed(id)) {
+      return bad_commit(fmt::format("a dead letter of shard {} has no sequence number", id.shard.substr(0, 128)));
+    }
+    if (!named.insert(id).second) {
+      return bad_commit(fmt::format("a dead letter of shard {} is released and comes again", id.shard.substr(0, 128)));
+    }
+  }
+  if (!commit.released.empty() && !commit.advances.empty()) {
+    return bad_commit("dead letters are released apart from any step of a shard");
+  }
+  return {};
 }
 
 Result<void> check_shape(const Commit& commit) {
@@ -92,10 +122,62 @@ Result<void> check_shape(const Commit& commit) {
       return bad_commit(fmt::format("a row's key has {} bytes; {} are allowed", row.key.size(), key_bytes_max));
     }
   }
+  return check_letters(commit);
+}
+
+using Sizes = std::map<LetterId, std::uint64_t>;
+
+void take(LetterSum& sum, std::uint64_t payload_bytes) {
+  sum.letters -= std::min<std::uint64_t>(sum.letters, 1);
+  sum.bytes -= std::min(sum.bytes, payload_bytes);
+}
+
+// Puts `letter` in the place of one with its name, if there is one, whose payload has `before` bytes.
+void put(CommitChanges& changes, const DeadLetter& letter, const std::optional<std::uint64_t>& before) {
+  if (before) {
+    take(changes.letter_sum, *before);
+  }
+  ++changes.letter_sum.letters;
+  changes.letter_sum.bytes += letter.payload.size();
+  changes.letters.push_back(&letter);
+}
+
+Result<void> change_letters(const StoredLetters& stored, const Sizes& released, const Commit& commit,
+                            CommitChanges& changes) {
+  changes.letter_sum = stored.sum;
+  for (const auto& [id, payload_bytes] : released) {
+    take(changes.letter_sum, payload_bytes);
+  }
+  Sizes in_commit;  // one event may come twice
   for (const auto& letter : commit.dead_letters) {
-    if (letter.shard.size() > key_bytes_max || !is_well_formed(letter.sequence_number)) {
-      return bad_commit(fmt::format("a dead letter of shard {} has no sequence number", letter.shard));
+    auto id = letter.id();
+    std::optional<std::uint64_t> before;
+    if (const auto at = in_commit.find(id); at != in_commit.end()) {
+      before = at->second;
+    } else {
+      WEIR_TRY(before, stored.payload_bytes(id));
     }
+    put(changes, letter, before);
+    in_commit.insert_or_assign(std::move(id), letter.payload.size());
+  }
+  for (const auto& letter : commit.rewritten) {
+    WEIR_TRY(const std::optional<std::uint64_t> before, stored.payload_bytes(letter.id()));
+    if (before) {
+      put(changes, letter, before);
+    }
+  }
+  // What does not grow passes, though the bound was lowered: or a full pipeline could not be emptied.
+  const auto grows_beyond = [](std::uint64_t before, std::uint64_t after, std::uint64_t bound) {
+    return after > bound && after > before;
+  };
+  const auto& max = commit.dead_letters_max;
+  if (max && (grows_beyond(stored.sum.letters, changes.letter_sum.letters, max->letters) ||
+              grows_beyond(stored.sum.bytes, changes.letter_sum.bytes, max->bytes))) {
+    return refused("DeadLettersFull",
+                   fmt::format("{} keeps {} dead letters of {} bytes, and this commit would make it {} of {} bytes, "
+                               "beyond its bound of {} of {} bytes; replay or drop some, or raise the bound",
+                               commit.pipeline, stored.sum.letters, stored.sum.bytes, changes.letter_sum.letters,
+                               changes.letter_sum.bytes, max->letters, max->bytes));
   }
   return {};
 }
@@ -109,7 +191,12 @@ Result<void> check_name(std::string_view name) {
   return {};
 }
 
-Result<std::optional<PositionChanges>> judge(const stream::Positions& stored, const Commit& commit) {
+bool is_well_formed(const LetterId& id) {
+  return id.shard.size() <= key_bytes_max && is_well_formed(id.sequence_number);
+}
+
+Result<std::optional<CommitChanges>> judge(const stream::Positions& stored, const StoredLetters& letters,
+                                           const Commit& commit) {
   WEIR_CHECK(check_shape(commit));
   if (stored.stream && commit.identity && *stored.stream != *commit.identity) {
     return conflict(commit, fmt::format("the positions belong to {} as created {}", stored.stream->arn,
@@ -119,7 +206,22 @@ Result<std::optional<PositionChanges>> judge(const stream::Positions& stored, co
     return conflict(commit, "another start is stored already");
   }
 
-  PositionChanges changes;
+  Sizes released;
+  for (const auto& id : commit.released) {
+    WEIR_TRY(const std::optional<std::uint64_t> payload_bytes, letters.payload_bytes(id));
+    if (payload_bytes) {
+      released.emplace(id, *payload_bytes);
+    }
+  }
+  if (released.empty() && !commit.released.empty()) {
+    return std::optional<CommitChanges>();
+  }
+  if (released.size() < commit.released.size()) {
+    return conflict(commit, fmt::format("{} of the {} dead letters that it releases are there", released.size(),
+                                        commit.released.size()));
+  }
+
+  CommitChanges changes;
   changes.stream = commit.identity && !stored.stream;
   for (const auto& shard : commit.discovered) {
     const auto same = [&shard](const auto& other) { return other.first == shard.first; };
@@ -153,11 +255,12 @@ Result<std::optional<PositionChanges>> judge(const stream::Positions& stored, co
     return conflict(commit, "some of its steps are stored already, others are not");
   }
   if (some_stored) {
-    return std::optional<PositionChanges>();
+    return std::optional<CommitChanges>();
   }
-  if (!some_continue && !(commit.rows.empty() && commit.dead_letters.empty())) {
-    return bad_commit("rows and dead letters need the position they bring");
+  if (!some_continue && released.empty() && !(commit.rows.empty() && commit.dead_letters.empty())) {
+    return bad_commit("rows and dead letters need the position they bring, or the dead letters they come from");
   }
+  WEIR_CHECK(change_letters(letters, released, commit, changes));
   for (const auto& [shard, read_up_to] : commit.observed) {
     const auto* at = position_of(stored, changes, shard);
     if (at != nullptr && at->read_up_to < read_up_to) {
@@ -182,10 +285,10 @@ Result<std::optional<PositionChanges>> judge(const stream::Positions& stored, co
     }
     changes.gaps.emplace_back(place, gaps[place]);
   }
-  return std::optional<PositionChanges>(std::move(changes));
+  return std::optional<CommitChanges>(std::move(changes));
 }
 
-void enter(const Commit& commit, PositionChanges&& changes, stream::Positions& positions) {
+void enter(const Commit& commit, CommitChanges&& changes, stream::Positions& positions) {
   for (auto& [shard, position] : changes.shards) {
     positions.shards.insert_or_assign(std::move(shard), std::move(position));
   }

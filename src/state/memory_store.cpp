@@ -2,28 +2,19 @@
 
 #include <map>
 #include <mutex>
-#include <set>
-#include <tuple>
 
 #include "ledger.hpp"
 
 namespace weir::state {
 namespace {
 
-// The order of dead letters: an event's place in its stream.
-struct LetterBefore {
-  bool operator()(const DeadLetter& left, const DeadLetter& right) const {
-    return std::tie(left.shard, left.sequence_number, left.unpacked, left.sub) <
-           std::tie(right.shard, right.sequence_number, right.unpacked, right.sub);
-  }
-};
-
 struct StreamState {
   stream::Positions positions;
-  std::set<DeadLetter, LetterBefore> dead_letters;
+  std::map<LetterId, DeadLetter> dead_letters;
 };
 
 struct PipelineState {
+  LetterSum dead_letters;
   std::optional<std::string> definition;
   std::map<std::string, std::string, std::less<>> rows;
   std::map<std::string, StreamState, std::less<>> streams;
@@ -59,12 +50,31 @@ Task<void> MemoryStore::commit(const Commit& commit) {
   const std::scoped_lock lock(state_->mutex);
   static const stream::Positions nothing;
   const auto* known = state_->find(commit.pipeline, commit.stream);
-  WEIR_CO_TRY(auto changes, judge(known == nullptr ? nothing : known->positions, commit));
+  StoredLetters letters;
+  if (const auto* owner = state_->find(commit.pipeline); owner != nullptr) {
+    letters.sum = owner->dead_letters;
+  }
+  letters.payload_bytes = [known](const LetterId& id) -> Result<std::optional<std::uint64_t>> {
+    if (known != nullptr) {
+      if (const auto at = known->dead_letters.find(id); at != known->dead_letters.end()) {
+        return std::optional<std::uint64_t>(at->second.payload.size());
+      }
+    }
+    return std::optional<std::uint64_t>();
+  };
+  WEIR_CO_TRY(auto changes, judge(known == nullptr ? nothing : known->positions, letters, commit));
   if (!changes) {
     co_return Result<void>();
   }
   auto& pipeline = state_->pipelines[commit.pipeline];
   auto& stream = pipeline.streams[commit.stream];
+  for (const auto& id : commit.released) {
+    stream.dead_letters.erase(id);
+  }
+  for (const auto* letter : changes->letters) {
+    stream.dead_letters.insert_or_assign(letter->id(), *letter);
+  }
+  pipeline.dead_letters = changes->letter_sum;
   enter(commit, *std::move(changes), stream.positions);
   for (const auto& change : commit.rows) {
     auto at = pipeline.rows.lower_bound(change.key);
@@ -72,10 +82,6 @@ Task<void> MemoryStore::commit(const Commit& commit) {
       at = pipeline.rows.emplace_hint(at, change.key, std::string());
     }
     state_->combiner.combine(at->second, change.delta);
-  }
-  for (const auto& letter : commit.dead_letters) {
-    stream.dead_letters.erase(letter);
-    stream.dead_letters.insert(letter);
   }
   co_return Result<void>();
 }
@@ -144,25 +150,45 @@ Task<std::vector<DeadLetter>> MemoryStore::dead_letters(std::string_view pipelin
   const std::scoped_lock lock(state_->mutex);
   std::vector<DeadLetter> letters;
   if (const auto* known = state_->find(pipeline, stream); known != nullptr) {
-    auto at = after == nullptr ? known->dead_letters.begin() : known->dead_letters.upper_bound(*after);
+    auto at = after == nullptr ? known->dead_letters.begin() : known->dead_letters.upper_bound(after->id());
     std::size_t bytes = 0;
     for (; at != known->dead_letters.end() && letters.size() < letters_max && bytes < letter_page_bytes; ++at) {
-      letters.push_back(*at);
-      bytes += at->payload.size();
+      letters.push_back(at->second);
+      bytes += at->second.payload.size();
     }
   }
   co_return letters;
 }
 
-Task<std::uint64_t> MemoryStore::dead_letter_count(std::string_view pipeline) {
+Task<std::optional<DeadLetter>> MemoryStore::dead_letter(std::string_view pipeline, std::string_view stream,
+                                                         const LetterId& id) {
   const std::scoped_lock lock(state_->mutex);
-  std::uint64_t count = 0;
-  if (const auto* known = state_->find(pipeline); known != nullptr) {
-    for (const auto& [name, stream] : known->streams) {
-      count += stream.dead_letters.size();
+  std::optional<DeadLetter> letter;
+  if (const auto* known = state_->find(pipeline, stream); known != nullptr) {
+    if (const auto at = known->dead_letters.find(id); at != known->dead_letters.end()) {
+      letter = at->second;
     }
   }
-  co_return count;
+  co_return letter;
+}
+
+Task<LetterSum> MemoryStore::dead_letter_sum(std::string_view pipeline) {
+  const std::scoped_lock lock(state_->mutex);
+  const auto* known = state_->find(pipeline);
+  co_return known == nullptr ? LetterSum() : known->dead_letters;
+}
+
+Task<void> MemoryStore::forget(std::string_view pipeline) {
+  const std::scoped_lock lock(state_->mutex);
+  if (const auto at = state_->pipelines.find(pipeline); at != state_->pipelines.end()) {
+    state_->pipelines.erase(at);
+  }
+  co_return Result<void>();
+}
+
+Task<void> MemoryStore::copy_to(const std::string& /*directory*/) {
+  co_return refused("StateNotOnDisk",
+                    "this state is held in memory only, so there are no files to copy; `state: <directory>` keeps it");
 }
 
 Task<void> MemoryStore::sync() { co_return Result<void>(); }

@@ -2,8 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <unordered_set>
-
 #include "database.hpp"
 #include "rocks_core.hpp"
 
@@ -21,7 +19,19 @@ Result<void> RocksStore::Core::commit(const Commit& commit) {
   static const stream::Positions nothing;
   const auto* pipeline = known_.find(commit.pipeline);
   const auto* stream = known_.find(commit.pipeline, commit.stream);
-  WEIR_TRY(auto changes, judge(stream == nullptr ? nothing : stream->positions, commit));
+  StoredLetters letters;
+  if (pipeline != nullptr) {
+    letters.sum = pipeline->dead_letters;
+  }
+  // Within its shard a record comes once, so this reads almost always nothing (the filter).
+  letters.payload_bytes = [&](const LetterId& id) -> Result<std::optional<std::uint64_t>> {
+    if (stream == nullptr) {
+      return std::optional<std::uint64_t>();
+    }
+    WEIR_TRY(const auto letter, read_letter(pipeline->number, stream->number, id));
+    return letter ? std::optional<std::uint64_t>(letter->payload.size()) : std::nullopt;
+  };
+  WEIR_TRY(auto changes, judge(stream == nullptr ? nothing : stream->positions, letters, commit));
   if (!changes) {
     return commit.sync ? sync_log() : Result<void>();
   }
@@ -30,10 +40,14 @@ Result<void> RocksStore::Core::commit(const Commit& commit) {
   const auto stream_number = stream != nullptr ? stream->number : pipeline == nullptr ? 0 : pipeline->next_stream;
   rocksdb::WriteBatch batch;
   add_rows(pipeline_number, commit, batch);
-  WEIR_TRY(const std::uint64_t new_letters, add_dead_letters(pipeline_number, stream_number, commit, batch));
-  const auto letters = (pipeline == nullptr ? 0 : pipeline->dead_letters) + new_letters;
-  if (new_letters > 0) {
-    batch.Put(layout::dead_letter_count_key(pipeline_number), layout::encode_count(letters));
+  for (const auto& id : commit.released) {
+    batch.Delete(layout::dead_letter_key(pipeline_number, stream_number, id));
+  }
+  for (const auto* letter : changes->letters) {
+    batch.Put(layout::dead_letter_key(pipeline_number, stream_number, letter->id()), layout::encode(*letter));
+  }
+  if (changes->letter_sum != letters.sum) {
+    batch.Put(layout::letter_sum_key(pipeline_number), layout::encode(changes->letter_sum));
   }
   for (const auto& [shard, position] : changes->shards) {
     batch.Put(layout::shard_key(pipeline_number, stream_number, shard), layout::encode(position));
@@ -58,7 +72,7 @@ Result<void> RocksStore::Core::commit(const Commit& commit) {
   if (pipeline == nullptr) {
     known_pipeline.number = known_.next_pipeline++;
   }
-  known_pipeline.dead_letters = letters;
+  known_pipeline.dead_letters = changes->letter_sum;
   auto& known_stream = known_pipeline.streams[commit.stream];
   if (stream == nullptr) {
     known_stream.number = known_pipeline.next_stream++;
@@ -118,25 +132,6 @@ Result<void> RocksStore::Core::checkpoint() {
   return write(batch, false);
 }
 
-Result<std::uint64_t> RocksStore::Core::add_dead_letters(Number pipeline, Number stream, const Commit& commit,
-                                                         rocksdb::WriteBatch& batch) {
-  // Counted when new. Within its shard a record comes once, so this reads almost always nothing (the filter).
-  std::uint64_t count = 0;
-  std::unordered_set<std::string> in_batch;
-  std::string stored;
-  for (const auto& letter : commit.dead_letters) {
-    auto key = layout::dead_letter_key(pipeline, stream, letter);
-    batch.Put(key, layout::encode(letter));
-    const auto status = database_->Get(rocksdb::ReadOptions(), key, &stored);
-    if (!status.ok() && !status.IsNotFound()) {
-      broken_ = true;
-      return to_error(status, options_.path);
-    }
-    count += in_batch.insert(std::move(key)).second && status.IsNotFound() ? 1 : 0;
-  }
-  return count;
-}
-
 Result<void> RocksStore::Core::put_definition(std::string_view pipeline, std::string_view definition) {
   WEIR_CHECK(check_name(pipeline));
   const std::scoped_lock lock(commit_mutex_);
@@ -152,6 +147,27 @@ Result<void> RocksStore::Core::put_definition(std::string_view pipeline, std::st
     entered.number = known_.next_pipeline++;
   }
   entered.definition = std::string(definition);
+  return {};
+}
+
+// One batch. What is pending goes first: later entries of a batch undo earlier ones, so of the pipeline nothing
+// remains, neither in its rows nor in the journal, from where it would come back.
+Result<void> RocksStore::Core::forget(std::string_view pipeline) {
+  const std::scoped_lock lock(commit_mutex_);
+  WEIR_CHECK(mend());
+  const auto* known = known_.find(pipeline);
+  if (known == nullptr) {
+    return sync_log();
+  }
+  rocksdb::WriteBatch batch;
+  add_checkpoint(batch);
+  batch.Delete(layout::pipeline_key(pipeline));
+  for (const auto& prefix : layout::prefixes_of(known->number)) {
+    batch.DeleteRange(prefix, layout::after_prefix(prefix));
+  }
+  WEIR_CHECK(write(batch, true));
+  const std::unique_lock state_lock(state_mutex_);
+  known_.pipelines.erase(known_.pipelines.find(pipeline));
   return {};
 }
 
@@ -201,6 +217,7 @@ Result<void> RocksStore::Core::mend() {
   if (!broken_) {
     return {};
   }
+  const std::unique_lock copy_lock(copy_mutex_);
   const std::unique_lock state_lock(state_mutex_);
   database_.reset();
   WEIR_CHECK(open_database_and_load());

@@ -91,13 +91,13 @@ Result<RocksStore::Core::Known> RocksStore::Core::load(rocksdb::DB& database) co
   WEIR_CHECK(std::move(read));
   for (auto& [name, pipeline] : known.pipelines) {
     std::string bytes;
-    const auto status = database.Get(rocksdb::ReadOptions(), layout::dead_letter_count_key(pipeline.number), &bytes);
+    const auto status = database.Get(rocksdb::ReadOptions(), layout::letter_sum_key(pipeline.number), &bytes);
     if (status.ok()) {
-      const auto count = layout::decode_count(bytes);
-      if (!count) {
+      const auto sum = layout::decode_letter_sum(bytes);
+      if (!sum) {
         return damaged("a count of dead letters");
       }
-      pipeline.dead_letters = *count;
+      pipeline.dead_letters = *sum;
     } else if (!status.IsNotFound()) {
       return to_error(status, options_.path);
     }
@@ -210,11 +210,43 @@ Result<std::optional<std::string>> RocksStore::Core::definition(std::string_view
   return known == nullptr ? std::optional<std::string>() : known->definition;
 }
 
-Result<std::uint64_t> RocksStore::Core::dead_letter_count(std::string_view pipeline) {
+Result<LetterSum> RocksStore::Core::dead_letter_sum(std::string_view pipeline) {
   WEIR_CHECK(mend_if_broken());
   const std::shared_lock lock(state_mutex_);
   const auto* known = known_.find(pipeline);
-  return known == nullptr ? 0 : known->dead_letters;
+  return known == nullptr ? LetterSum() : known->dead_letters;
+}
+
+Result<std::optional<DeadLetter>> RocksStore::Core::dead_letter(std::string_view pipeline, std::string_view stream,
+                                                                const LetterId& id) {
+  WEIR_CHECK(mend_if_broken());
+  const std::shared_lock lock(state_mutex_);
+  const auto* known = known_.find(pipeline, stream);
+  if (known == nullptr || !is_well_formed(id)) {
+    return std::optional<DeadLetter>();
+  }
+  WEIR_CHECK(check_open());
+  return read_letter(known_.find(pipeline)->number, known->number, id);
+}
+
+// With a lock that keeps the database open.
+Result<std::optional<DeadLetter>> RocksStore::Core::read_letter(Number pipeline, Number stream,
+                                                                const LetterId& id) const {
+  const auto key = layout::dead_letter_key(pipeline, stream, id);
+  rocksdb::PinnableSlice value;
+  const auto status = database_->Get(rocksdb::ReadOptions(), database_->DefaultColumnFamily(), key, &value);
+  if (status.IsNotFound()) {
+    return std::optional<DeadLetter>();
+  }
+  if (!status.ok()) {
+    return to_error(status, options_.path);
+  }
+  const auto place = std::string_view(key).substr(layout::dead_letters_prefix(pipeline, stream).size());
+  auto letter = layout::decode_dead_letter(place, view(value));
+  if (!letter) {
+    return damaged("a dead letter");
+  }
+  return letter;
 }
 
 // A row is what is stored of it and what is pending. Rows are read while nobody commits: one call sees one
@@ -290,7 +322,7 @@ Result<std::vector<DeadLetter>> RocksStore::Core::dead_letters(std::string_view 
   }
   WEIR_CHECK(check_open());
   const auto owner = known_.find(pipeline)->number;
-  const auto start = after == nullptr ? std::string() : layout::dead_letter_key(owner, known->number, *after) + '\0';
+  const auto start = after == nullptr ? std::string() : layout::dead_letter_key(owner, known->number, after->id()) + '\0';
   const auto within = layout::dead_letters_prefix(owner, known->number);
   std::size_t bytes = 0;
   auto read = visit(*database_, within, start, false, [&](auto key, auto value) -> Result<bool> {

@@ -42,12 +42,15 @@ class RocksStore::Core {
 
   Result<void> commit(const Commit& commit);
   Result<void> put_definition(std::string_view pipeline, std::string_view definition);
+  Result<void> forget(std::string_view pipeline);
+  Result<void> copy_to(const std::string& directory);
   Result<void> sync();
 
   Result<std::vector<Contents>> contents();
   Result<stream::Positions> positions(std::string_view pipeline, std::string_view stream);
   Result<std::optional<std::string>> definition(std::string_view pipeline);
-  Result<std::uint64_t> dead_letter_count(std::string_view pipeline);
+  Result<std::optional<DeadLetter>> dead_letter(std::string_view pipeline, std::string_view stream, const LetterId& id);
+  Result<LetterSum> dead_letter_sum(std::string_view pipeline);
   Result<std::vector<std::optional<std::string>>> get_many(std::string_view pipeline,
                                                            std::span<const std::string> keys);
   Result<std::vector<Row>> scan(std::string_view pipeline, std::string_view prefix, std::string_view after,
@@ -66,7 +69,7 @@ class RocksStore::Core {
   struct PipelineState {
     Number number = 0;
     std::optional<std::string> definition;
-    std::uint64_t dead_letters = 0;
+    LetterSum dead_letters;
     Number next_stream = 0;
     std::map<std::string, StreamState, std::less<>> streams;
   };
@@ -98,20 +101,23 @@ class RocksStore::Core {
   void add_rows(Number pipeline, const Commit& commit, rocksdb::WriteBatch& batch);
   void add_checkpoint(rocksdb::WriteBatch& batch);
   Result<void> checkpoint();
-  Result<std::uint64_t> add_dead_letters(Number pipeline, Number stream, const Commit& commit,
-                                         rocksdb::WriteBatch& batch);
+  Result<std::optional<DeadLetter>> read_letter(Number pipeline, Number stream, const LetterId& id) const;
 
   const Options options_;
   const Directory directory_;
   rocksdb::Env* const env_;
 
-  std::mutex commit_mutex_;  // one writer; taken before state_mutex_
+  std::mutex commit_mutex_;  // one writer; taken before the others
   std::atomic<bool> broken_ = false;
   bool unsynced_ = false;
   Duration synced_at_{};
   PendingRows pending_;
   std::uint32_t journal_entries_ = 0;
   std::size_t journal_bytes_ = 0;
+
+  // A copy shares it for as long as it takes, and holds nothing else, so that commits go on; who closes the
+  // database waits for it. Taken before state_mutex_.
+  std::shared_mutex copy_mutex_;
 
   // Readers share it; the writer, which alone changes these, takes it whole only to change them.
   std::shared_mutex state_mutex_;

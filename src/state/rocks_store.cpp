@@ -75,9 +75,25 @@ Task<std::vector<DeadLetter>> RocksStore::dead_letters(std::string_view pipeline
   co_return co_await on_pool<std::vector<DeadLetter>>(core_->blocking(), work);
 }
 
-Task<std::uint64_t> RocksStore::dead_letter_count(std::string_view pipeline) {
-  auto work = [=, this] { return core_->dead_letter_count(pipeline); };
-  co_return co_await on_pool<std::uint64_t>(core_->blocking(), work);
+Task<std::optional<DeadLetter>> RocksStore::dead_letter(std::string_view pipeline, std::string_view stream,
+                                                        const LetterId& id) {
+  auto work = [=, this, &id] { return core_->dead_letter(pipeline, stream, id); };
+  co_return co_await on_pool<std::optional<DeadLetter>>(core_->blocking(), work);
+}
+
+Task<LetterSum> RocksStore::dead_letter_sum(std::string_view pipeline) {
+  auto work = [=, this] { return core_->dead_letter_sum(pipeline); };
+  co_return co_await on_pool<LetterSum>(core_->blocking(), work);
+}
+
+Task<void> RocksStore::forget(std::string_view pipeline) {
+  auto work = [=, this] { return core_->forget(pipeline); };
+  co_return co_await on_pool<void>(core_->blocking(), work);
+}
+
+Task<void> RocksStore::copy_to(const std::string& directory) {
+  auto work = [this, &directory] { return core_->copy_to(directory); };
+  co_return co_await on_pool<void>(core_->blocking(), work);
 }
 
 Task<void> RocksStore::sync() {

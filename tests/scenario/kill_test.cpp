@@ -239,15 +239,15 @@ TEST(Kill, FiftyKillsOverAStreamBeingWrittenAndReshardedLeaveExactTotals) {
   auto open = *worker::open_store(state.string(), *pipeline, {});
   boost::asio::io_context context;
   ByWord got;
-  std::uint64_t dead_stored = 0;
+  state::LetterSum dead_stored;
   const auto look = [&]() -> Task<void> {
-    WEIR_CO_TRY(dead_stored, co_await open->store().dead_letter_count("counted"));
+    WEIR_CO_TRY(dead_stored, co_await open->store().dead_letter_sum("counted"));
     co_return co_await read_all(open->store(), *pipeline, got);
   };
   boost::asio::co_spawn(context, look(), boost::asio::detached);
   context.run();
   EXPECT_EQ(got, want);
-  EXPECT_EQ(dead_stored, dead);
+  EXPECT_EQ(dead_stored.letters, dead);
   open.reset();  // or its compaction and the removal race for the files
   std::filesystem::remove_all(state);
 }

@@ -51,8 +51,8 @@ TEST(StateLayout, ReadsOnlyWholeValues) {
   gap.to = stream::SequenceNumber("5");
   gap.reason = "trimmed";
   expect_only_the_whole_decodes(layout::encode(gap), layout::decode_gap);
-  expect_only_the_whole_decodes(layout::encode_count(1'000'000), layout::decode_count);
-  const auto key = layout::dead_letter_key(1, 2, letter()).substr(layout::dead_letters_prefix(1, 2).size());
+  expect_only_the_whole_decodes(layout::encode(LetterSum{1'000'000, 3}), layout::decode_letter_sum);
+  const auto key = layout::dead_letter_key(1, 2, letter().id()).substr(layout::dead_letters_prefix(1, 2).size());
   const auto value = layout::encode(letter());
   expect_only_the_whole_decodes(value, [&](std::string_view bytes) { return layout::decode_dead_letter(key, bytes); });
   for (std::size_t size = 0; size < key.size(); ++size) {
@@ -75,7 +75,7 @@ TEST(StateLayout, KeepsAShardsHashRange) {
 }
 
 TEST(StateLayout, GivesBackADeadLettersPlace) {
-  const auto key = layout::dead_letter_key(1, 2, letter()).substr(layout::dead_letters_prefix(1, 2).size());
+  const auto key = layout::dead_letter_key(1, 2, letter().id()).substr(layout::dead_letters_prefix(1, 2).size());
   const auto decoded = layout::decode_dead_letter(key, layout::encode(letter()));
   ASSERT_TRUE(decoded);
   EXPECT_EQ(decoded->shard, letter().shard);
@@ -111,7 +111,7 @@ TEST(StateLayout, RefusesLengthsBeyondTheValue) {
 TEST(StateLayout, OrdersDeadLettersByShardThenNumber) {
   const auto key = [](std::string shard, std::string_view number, std::uint32_t sub = 0, bool unpacked = false) {
     return layout::dead_letter_key(1, 1,
-                                   Draft().letter(std::move(shard), number, "", sub, unpacked).commit.dead_letters[0]);
+                                   {std::move(shard), stream::SequenceNumber(number), unpacked, sub});
   };
   const std::vector<std::string> keys{key("", "9"),
                                       key("a", ""),

@@ -1,4 +1,5 @@
 #include "conformance.hpp"
+#include "letter_conformance.hpp"
 #include "weir/state/rocks_store.hpp"
 
 namespace weir::state {
@@ -30,5 +31,7 @@ class InRocks {
 
 INSTANTIATE_TYPED_TEST_SUITE_P(Rocks, StoreConformance, InRocks<true>);
 INSTANTIATE_TYPED_TEST_SUITE_P(RocksWithoutJournal, StoreConformance, InRocks<false>);
+INSTANTIATE_TYPED_TEST_SUITE_P(Rocks, LetterConformance, InRocks<true>);
+INSTANTIATE_TYPED_TEST_SUITE_P(RocksWithoutJournal, LetterConformance, InRocks<false>);
 
 }  // namespace weir::state

@@ -98,7 +98,7 @@ TEST_F(RocksStoreFiles, KeepsEverythingAcrossACleanClose) {
   auto store = open(path_);
   EXPECT_EQ(row_of(*store, "count"), "20");
   EXPECT_EQ(value_of(store->definition("flights")), "by origin");
-  EXPECT_EQ(value_of(store->dead_letter_count("flights")), 1U);
+  EXPECT_EQ(value_of(store->dead_letter_sum("flights")).letters, 1U);
   EXPECT_TRUE(value_of(store->positions("flights", "kinesis:flights")).shards.at("a").ended);
   expect_consistent(*store);
 }

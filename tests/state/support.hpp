@@ -127,6 +127,21 @@ struct Draft {
     commit.dead_letters.push_back(std::move(letter));
     return *this;
   }
+  /// Puts the last letter in the place of one that is stored, as having failed `attempts` times.
+  Draft& again(std::uint32_t attempts) {
+    commit.rewritten.push_back(std::move(commit.dead_letters.back()));
+    commit.dead_letters.pop_back();
+    commit.rewritten.back().attempts = attempts;
+    return *this;
+  }
+  Draft& release(std::string shard, std::string_view number, std::uint32_t sub = 0, bool unpacked = false) {
+    commit.released.push_back({std::move(shard), stream::SequenceNumber(number), unpacked, sub});
+    return *this;
+  }
+  Draft& bound(std::uint64_t letters, std::uint64_t bytes) {
+    commit.dead_letters_max = LetterSum{letters, bytes};
+    return *this;
+  }
   Result<void> into(Store& store) {
     commit.rows.clear();
     for (const auto& [key, delta] : rows) {
@@ -147,6 +162,16 @@ inline std::string after_of(Store& store, std::string_view shard, std::string_vi
   auto positions = value_of(store.positions(pipeline, "kinesis:flights"));
   const auto at = positions.shards.find(shard);
   return at == positions.shards.end() ? "unknown" : at->second.after.text();
+}
+
+/// The payloads of all dead letters of one page, joined by commas: what is there at a glance.
+inline std::string letters_of(Store& store, std::string_view pipeline = "flights",
+                              std::string_view stream = "kinesis:flights") {
+  std::string all;
+  for (const auto& letter : value_of(store.dead_letters(pipeline, stream, nullptr, 1000))) {
+    all += (all.empty() ? "" : ",") + letter.payload;
+  }
+  return all;
 }
 
 }  // namespace weir::state

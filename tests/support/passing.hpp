@@ -34,9 +34,13 @@ class PassingStore : public state::Store {
                                                     const state::DeadLetter* after, std::size_t letters_max) override {
     return inner.dead_letters(pipeline, stream, after, letters_max);
   }
-  Task<std::uint64_t> dead_letter_count(std::string_view pipeline) override {
-    return inner.dead_letter_count(pipeline);
+  Task<std::optional<state::DeadLetter>> dead_letter(std::string_view pipeline, std::string_view stream,
+                                                     const state::LetterId& id) override {
+    return inner.dead_letter(pipeline, stream, id);
   }
+  Task<state::LetterSum> dead_letter_sum(std::string_view pipeline) override { return inner.dead_letter_sum(pipeline); }
+  Task<void> forget(std::string_view pipeline) override { return inner.forget(pipeline); }
+  Task<void> copy_to(const std::string& directory) override { return inner.copy_to(directory); }
   Task<void> sync() override { return inner.sync(); }
 
  protected:

@@ -67,7 +67,11 @@ class RocksStore final : public Store {
                               std::size_t rows_max) override;
   Task<std::vector<DeadLetter>> dead_letters(std::string_view pipeline, std::string_view stream,
                                              const DeadLetter* after, std::size_t letters_max) override;
-  Task<std::uint64_t> dead_letter_count(std::string_view pipeline) override;
+  Task<std::optional<DeadLetter>> dead_letter(std::string_view pipeline, std::string_view stream,
+                                              const LetterId& id) override;
+  Task<LetterSum> dead_letter_sum(std::string_view pipeline) override;
+  Task<void> forget(std::string_view pipeline) override;
+  Task<void> copy_to(const std::string& directory) override;
   Task<void> sync() override;
 
   class Core;  // in src: everything, without coroutines

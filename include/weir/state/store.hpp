@@ -37,6 +37,17 @@ struct RowChange {
 };
 inline constexpr std::size_t key_bytes_max = 2048;
 
+/// Names one dead letter within its pipeline and stream: the event that it was. Ordered as events are in a shard.
+struct LetterId {
+  stream::ShardId shard;
+  stream::SequenceNumber sequence_number;
+  bool unpacked = false;
+  std::uint32_t sub = 0;
+
+  friend bool operator==(const LetterId&, const LetterId&) = default;
+  friend auto operator<=>(const LetterId&, const LetterId&) = default;
+};
+
 /// A record that could not be decoded or merged, kept whole.
 struct DeadLetter {
   stream::ShardId shard;
@@ -48,6 +59,16 @@ struct DeadLetter {
   std::string code;    ///< a short name: "BadJson", "MissingKey"
   std::string reason;  ///< a sentence, without the payload
   std::string payload;
+  std::uint32_t attempts = 1;  ///< how often it failed: when it was read, and at each replay
+
+  LetterId id() const { return {shard, sequence_number, unpacked, sub}; }
+};
+
+/// Dead letters in numbers: their payloads' sizes added up.
+struct LetterSum {
+  std::uint64_t letters = 0;
+  std::uint64_t bytes = 0;
+  friend bool operator==(const LetterSum&, const LetterSum&) = default;
 };
 
 /// A shard's step forward. `from` is where it stood: a commit applies only onto that, and changes nothing
@@ -73,6 +94,15 @@ struct Commit {
   std::vector<std::pair<stream::ShardId, Timestamp>> observed;
   std::vector<RowChange> rows;
   std::vector<DeadLetter> dead_letters;
+  /// Where the dead letters would take the pipeline beyond it, in their number or their bytes, the commit is
+  /// `refused` with code "DeadLettersFull" and changes nothing. One that adds none passes, whatever is there.
+  std::optional<LetterSum> dead_letters_max;
+  /// Dead letters that leave: replayed, their `rows` in this commit, or dropped. All of them are there, or none
+  /// is, which is the retry of a commit whose answer was lost: it changes nothing. Some only: a `conflict`. Not
+  /// together with `advances`; and a letter named here is named nowhere else in the commit.
+  std::vector<LetterId> released;
+  /// Dead letters that failed again: put in the place of themselves; ignored where they are not there.
+  std::vector<DeadLetter> rewritten;
   std::vector<stream::Gap> gaps;
   bool sync = false;  ///< on the disk before it completes
 };
@@ -101,7 +131,9 @@ class Store {
   virtual Strength strength() const noexcept = 0;
 
   /// Applies the commit. All advances of a commit apply, or are all applied already; a mixture or a step
-  /// from elsewhere is a `conflict` and changes nothing.
+  /// from elsewhere is a `conflict` and changes nothing. Rows and dead letters come with an advance that moves,
+  /// or with letters that are released; a commit without, or one that contradicts itself, is `refused` with
+  /// code "BadCommit".
   virtual Task<void> commit(const Commit& commit) = 0;
 
   /// The pipelines that have state here, in the order of their names.
@@ -125,7 +157,24 @@ class Store {
   /// full at `letters_max`, or once its payloads reach `letter_page_bytes`; an empty one comes after the last.
   virtual Task<std::vector<DeadLetter>> dead_letters(std::string_view pipeline, std::string_view stream,
                                                      const DeadLetter* after, std::size_t letters_max) = 0;
-  virtual Task<std::uint64_t> dead_letter_count(std::string_view pipeline) = 0;
+  /// One dead letter, whole; nullopt where there is none of that name.
+  virtual Task<std::optional<DeadLetter>> dead_letter(std::string_view pipeline, std::string_view stream,
+                                                      const LetterId& id) = 0;
+  /// The pipeline's dead letters of all streams; exact, and cheap to ask for.
+  virtual Task<LetterSum> dead_letter_sum(std::string_view pipeline) = 0;
+
+  /// Forgets everything about the pipeline: rows, positions, gaps, dead letters, definition. All of it or, where it
+  /// fails (`retry`), nothing or all; durable when complete. A pipeline unknown here is forgotten already. Whoever
+  /// still commits for it then gets a `conflict`, for its shards are not known; under its name another may start.
+  virtual Task<void> forget(std::string_view pipeline) = 0;
+
+  /// Makes a copy of everything in a directory that does not exist yet, beside directories that do: one moment
+  /// between two commits, while commits go on. The copy is a state directory like this one; on the disk when
+  /// complete. A failed copying leaves nothing behind; an interrupted one may leave `<directory>.copying-` and
+  /// six letters. Fails with `refused`: code "StateNotOnDisk" by a store that is not on the disk,
+  /// "DirectoryExists", "StateUnusable" where nothing can be made there; with `retry` where the disk is full or
+  /// fails; `corrupt` where a file of the state is damaged.
+  virtual Task<void> copy_to(const std::string& directory) = 0;
 
   /// Puts everything committed so far on the disk.
   virtual Task<void> sync() = 0;
