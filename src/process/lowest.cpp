@@ -37,7 +37,6 @@ stream::ShardPosition lower(const stream::ShardPosition& left, const stream::Sha
   }
   auto lower = left.after <= right.after ? left : right;
   if (left.after == right.after) {
-    lower.arrival = std::min(left.arrival, right.arrival);
     lower.from_start = left.from_start && right.from_start;
   }
   lower.read_up_to = std::min(left.read_up_to, right.read_up_to);

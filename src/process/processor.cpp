@@ -4,10 +4,11 @@
 
 #include <algorithm>
 #include <exception>
-#include <new>
 #include <utility>
 
+#include "process/folding.hpp"
 #include "process/unpacking.hpp"
+#include "weir/process/letters.hpp"
 
 namespace weir::process {
 namespace {
@@ -302,38 +303,11 @@ void Processor::unpack(const stream::Batch& batch, std::span<const stream::RawRe
 
 void Processor::fold(const stream::Batch& batch, std::span<const stream::RawRecord> records,
                      std::span<const Origin> origins) {
-  const auto origin_of = [&](std::size_t index) { return origins.empty() ? Origin() : origins[index]; };
-  while (!records.empty()) {
-    failures_.clear();
-    std::size_t done = records.size();
-    std::optional<std::string> thrown;
-    try {
-      folder_->fold(records, *filling_->deltas, failures_);
-    } catch (const std::bad_alloc&) {
-      throw;  // no fault of the record
-    } catch (const std::exception& exception) {
-      thrown = exception.what();
-    } catch (...) {  // user code may throw anything; the record is kept, the reader goes on
-      thrown = "an exception that is no std::exception";
-    }
-    for (auto& failure : failures_) {
-      if (failure_) {
-        return;
-      }
-      fail(batch, records[failure.index], origin_of(failure.index), std::move(failure.code), std::move(failure.reason));
-    }
-    if (thrown) {
-      done = std::min(folder_->next(), records.size() - 1);
-      fail(batch, records[done], origin_of(done), "Exception",
-           fmt::format("the pipeline's own code threw: {}", *thrown));
-      ++done;
-    }
-    if (failure_) {
-      return;
-    }
-    records = records.subspan(done);
-    origins = origins.empty() ? origins : origins.subspan(done);
-  }
+  fold_all(
+      *folder_, records, *filling_->deltas, failures_, [&](std::size_t index, std::string code, std::string reason) {
+        fail(batch, records[index], origins.empty() ? Origin() : origins[index], std::move(code), std::move(reason));
+        return !failure_;
+      });
 }
 
 void Processor::fail(const stream::Batch& batch, const stream::RawRecord& record, Origin origin, std::string code,
@@ -363,14 +337,9 @@ void Processor::fail(const stream::Batch& batch, const stream::RawRecord& record
 
 // Nothing of this round is written: what it holds is read again when the pipeline goes on.
 void Processor::halt_at(const state::DeadLetter& letter) {
-  stream::EventId id;
-  id.stream = std::string_view(context_.stream).substr(context_.stream.find(':') + 1);
-  id.shard = letter.shard;
-  id.sequence_number = letter.sequence_number.text();
-  id.sub = letter.sub;
-  id.unpacked = letter.unpacked;
-  failure_ = refused("FailedRecord", fmt::format("record {} failed ({}: {}), and the pipeline's policy is to halt",
-                                                 id.text(), letter.code, letter.reason));
+  failure_ =
+      refused("FailedRecord", fmt::format("record {} failed ({}: {}), and the pipeline's policy is to halt",
+                                          event_id_text(context_.stream, letter.id()), letter.code, letter.reason));
   written_.notify();
   wake();
 }
@@ -457,6 +426,9 @@ state::Commit Processor::make_commit(Round& round) {
   }
   round.deltas->encode(commit.rows);
   commit.dead_letters = std::move(round.dead_letters);
+  if (!commit.dead_letters.empty()) {
+    commit.dead_letters_max = state::LetterSum{policy_.letters_max, policy_.letter_bytes_max};
+  }
   observe(commit);
   return commit;
 }

@@ -10,7 +10,7 @@
 #include <optional>
 
 #include "weir/pipeline/extract.hpp"
-#include "weir/stream/record.hpp"
+#include "weir/process/letters.hpp"
 #include "weir/wire/base64.hpp"
 #include "weir/wire/json_writer.hpp"
 #include "weir/wire/utf8.hpp"
@@ -24,6 +24,7 @@ namespace asio = boost::asio;
 constexpr std::size_t rows_per_page = 1000;
 constexpr std::size_t letters_per_page = 100;
 constexpr std::size_t answer_bytes = 64U * 1024;
+constexpr std::size_t event_id_shown_bytes = 256;
 
 Task<void> answer_keys(state::Store& store, const pipelines::Pipeline& pipeline, const Query& query,
                        const Lines& lines) {
@@ -83,20 +84,14 @@ Task<void> answer_since(state::Store& store, const pipelines::Pipeline& pipeline
 }
 
 void print_letter(std::string_view stream, const state::DeadLetter& letter, std::string& out) {
-  stream::EventId id;
-  // The source's name says what it is ("kinesis:flights"); event ids name the stream alone.
-  id.stream = stream.substr(stream.find(':') + 1);
-  id.shard = letter.shard;
-  id.sequence_number = letter.sequence_number.text();
-  id.sub = letter.sub;
-  id.unpacked = letter.unpacked;
   wire::JsonWriter json(out);
   json.begin_map();
-  json.text("event_id", id.text());
+  json.text("event_id", process::event_id_text(stream, letter.id()));
   json.text("arrival", to_string(letter.arrival));
   json.text("partition_key", letter.partition_key);
   json.text("code", letter.code);
   json.text("reason", letter.reason);
+  json.unsigned_integer("attempts", letter.attempts);
   json.unsigned_integer("bytes", letter.payload.size());
   if (wire::is_utf8(letter.payload)) {
     json.text("payload", letter.payload);
@@ -107,8 +102,8 @@ void print_letter(std::string_view stream, const state::DeadLetter& letter, std:
   out.push_back('\n');
 }
 
-Task<void> answer_dead_letters(state::Store& store, const pipelines::Pipeline& pipeline, std::string_view stream,
-                               const Lines& lines) {
+Task<void> answer_all_letters(state::Store& store, const pipelines::Pipeline& pipeline, std::string_view stream,
+                              const Lines& lines) {
   std::optional<state::DeadLetter> after;
   for (;;) {
     WEIR_CO_TRY(auto letters,
@@ -127,6 +122,146 @@ Task<void> answer_dead_letters(state::Store& store, const pipelines::Pipeline& p
     WEIR_CO_CHECK(co_await lines(out));
     after = std::move(letters.back());
   }
+}
+
+Result<std::vector<state::LetterId>> letters_of(const Query& query, std::string_view stream) {
+  std::vector<state::LetterId> ids;
+  for (const auto& event : query.events) {
+    auto id = process::parse_event_id(stream, event);
+    if (!id) {
+      return refused("BadEventId", fmt::format("\"{}\" names no record of {}: an event id is written "
+                                               "<stream>/<shard>/<sequence number>[/<place>]",
+                                               event.substr(0, event_id_shown_bytes), stream));
+    }
+    ids.push_back(*std::move(id));
+  }
+  return ids;
+}
+
+Task<void> answer_letters(state::Store& store, const pipelines::Pipeline& pipeline, std::string_view stream,
+                          const Query& query, const Lines& lines) {
+  if (query.events.empty()) {
+    co_return co_await answer_all_letters(store, pipeline, stream, lines);
+  }
+  WEIR_CO_TRY(const auto ids, letters_of(query, stream));
+  for (const auto& id : ids) {
+    WEIR_CO_TRY(const auto letter, co_await store.dead_letter(pipeline.name(), stream, id));
+    if (letter) {
+      std::string out;
+      print_letter(stream, *letter, out);
+      WEIR_CO_CHECK(co_await lines(out));
+    }
+  }
+  co_return Result<void>();
+}
+
+Task<void> answer_order(state::Store& store, const pipelines::Pipeline& pipeline, const std::string& stream,
+                        const Query& query, const Lines& lines) {
+  WEIR_CO_TRY(auto ids, letters_of(query, stream));
+  const process::LetterProgress say = [&lines](const process::LetterOutcome& so_far) -> Task<void> {
+    const auto line =
+        fmt::format("{{\"done\":{},\"failed\":{},\"absent\":{}}}\n", so_far.done, so_far.failed, so_far.absent);
+    co_return co_await lines(line);
+  };
+  Result<process::LetterOutcome> outcome;
+  if (query.type == Query::Type::replay) {
+    outcome = co_await process::replay_letters(store, pipeline, stream, std::move(ids), say);
+  } else {
+    outcome = co_await process::drop_letters(store, pipeline, stream, std::move(ids), say);
+  }
+  if (!outcome) {
+    co_return std::move(outcome).error();
+  }
+  co_return co_await say(*outcome);
+}
+
+void print_position(const stream::ShardId& id, const stream::ShardPosition& position, wire::JsonWriter& json) {
+  json.begin_map();
+  json.text("shard", id);
+  json.text("after", position.after.text());
+  json.boolean("ended", position.ended);
+  json.key("arrival");
+  if (position.after.empty()) {
+    json.null();
+  } else {
+    json.text(to_string(position.arrival));
+  }
+  json.text("read_up_to", to_string(position.read_up_to));
+  json.begin_array("parents");
+  for (const auto& parent : position.parents) {
+    json.text(parent);
+  }
+  json.end_array();
+  json.end_map();
+}
+
+void print_gap(const stream::Gap& gap, wire::JsonWriter& json) {
+  json.begin_map();
+  json.text("shard", gap.shard);
+  json.text("from", gap.from.text());
+  json.text("to", gap.to.text());
+  json.text("reason", gap.reason);
+  json.text("noticed", to_string(gap.noticed));
+  json.boolean("accepted", gap.accepted);
+  json.end_map();
+}
+
+std::string start_text(const stream::Start& start) {
+  using Type = stream::Start::Type;
+  switch (start.type) {
+    case Type::trim_horizon:
+      return "trim_horizon";
+    case Type::at_timestamp:
+      return "at_timestamp " + to_string(start.timestamp);
+    case Type::at_sequence_number:
+      return fmt::format("at_sequence_number {}/{}", start.shard, start.sequence_number.text());
+    case Type::after_sequence_number:
+      return fmt::format("after_sequence_number {}/{}", start.shard, start.sequence_number.text());
+  }
+  return {};
+}
+
+Task<void> answer_state(state::Store& store, const pipelines::Pipeline& pipeline, const std::string& stream,
+                        const Lines& lines) {
+  WEIR_CO_TRY(const auto positions, co_await store.positions(pipeline.name(), stream));
+  WEIR_CO_TRY(const auto letters, co_await store.dead_letter_sum(pipeline.name()));
+  WEIR_CO_TRY(const auto keys, co_await count_keys(store, pipeline.name()));
+  std::string out;
+  wire::JsonWriter json(out);
+  json.begin_map();
+  json.text("pipeline", pipeline.name());
+  json.text("source", stream);
+  if (positions.stream) {
+    json.text("arn", positions.stream->arn);
+    json.text("created", to_string(positions.stream->created));
+  }
+  if (positions.start) {
+    json.text("start", start_text(*positions.start));
+  }
+  json.unsigned_integer("keys", keys);
+  json.unsigned_integer("dead_letters", letters.letters);
+  json.unsigned_integer("dead_letter_bytes", letters.bytes);
+  json.begin_array("shards");
+  for (const auto& [id, position] : positions.shards) {
+    print_position(id, position, json);
+  }
+  json.end_array();
+  json.begin_array("gaps");
+  for (const auto& gap : positions.gaps) {
+    print_gap(gap, json);
+  }
+  json.end_array();
+  json.end_map();
+  out.push_back('\n');
+  co_return co_await lines(out);
+}
+
+Task<void> answer_copy(state::Store& store, const Query& query, const Lines& lines) {
+  if (!query.directory.starts_with('/')) {
+    co_return refused("BadQuery", "a copy needs an absolute path");
+  }
+  WEIR_CO_CHECK(co_await store.copy_to(query.directory));
+  co_return co_await lines("{}\n");
 }
 
 }  // namespace
@@ -152,11 +287,18 @@ Task<void> answer(state::Store& store, const pipelines::Pipeline& pipeline, std:
     case Query::Type::all:
       co_return co_await answer_all(store, pipeline, lines);
     case Query::Type::dead_letters:
-      co_return co_await answer_dead_letters(store, pipeline, stream, lines);
+      co_return co_await answer_letters(store, pipeline, stream, query, lines);
     case Query::Type::count:
       co_return co_await answer_count(store, pipeline, lines);
     case Query::Type::since:
       co_return co_await answer_since(store, pipeline, lines);
+    case Query::Type::state:
+      co_return co_await answer_state(store, pipeline, stream, lines);
+    case Query::Type::replay:
+    case Query::Type::drop:
+      co_return co_await answer_order(store, pipeline, stream, query, lines);
+    case Query::Type::copy:
+      co_return co_await answer_copy(store, query, lines);
   }
   co_return Result<void>();
 }

@@ -9,7 +9,8 @@
 namespace weir::worker::protocol {
 namespace {
 
-constexpr std::string_view type_names[] = {"keys", "all", "dead_letters", "count", "since"};
+constexpr std::string_view type_names[] = {"keys",  "all",    "dead_letters", "count", "since",
+                                           "state", "replay", "drop",         "copy"};
 
 }  // namespace
 
@@ -25,6 +26,12 @@ std::string make_request(const pipelines::Pipeline& pipeline, const Query& query
     json.text(key);
   }
   json.end_array();
+  json.begin_array("events");
+  for (const auto& event : query.events) {
+    json.text(event);
+  }
+  json.end_array();
+  json.text("directory", query.directory);
   json.end_map();
   line.push_back('\n');
   return line;
@@ -53,6 +60,10 @@ Result<Query> parse_request(std::string_view line, const pipelines::Pipeline& pi
   for (const auto key : root["keys"]) {
     query.keys.emplace_back(key.text().value_or(std::string_view()));
   }
+  for (const auto event : root["events"]) {
+    query.events.emplace_back(event.text().value_or(std::string_view()));
+  }
+  query.directory = root.text("directory");
   WEIR_CHECK(document.check());
   if (!known) {
     return refused("BadQuery", "the query's type is not known to this worker");

@@ -6,7 +6,7 @@
 #include "weir/state/store.hpp"
 #include "weir/stream/source.hpp"
 
-// Store, service, source and sink that pass everything on: what a broken one changes a little of.
+// Store, service, sink and source that pass everything on: what a broken one changes a little of.
 namespace weir::testing {
 
 class PassingStore : public state::Store {
@@ -107,22 +107,35 @@ class PassingSink : public stream::Sink {
   stream::Sink& inner;
 };
 
+class PassingSource : public stream::Source {
+ public:
+  explicit PassingSource(stream::Source& source) : inner(source) {}
+  std::string name() const override { return inner.name(); }
+  Task<stream::StreamIdentity> identify(std::stop_token stop) override { return inner.identify(std::move(stop)); }
+  Task<stream::Start> resolve_start(std::stop_token stop) override { return inner.resolve_start(std::move(stop)); }
+  Task<std::vector<std::pair<stream::ShardId, stream::ShardPosition>>> unseen(const stream::Positions& positions,
+                                                                              std::stop_token stop) override {
+    return inner.unseen(positions, std::move(stop));
+  }
+  Task<void> read(stream::Share share, const stream::Positions& positions, stream::Sink& sink,
+                  std::stop_token stop) override {
+    return inner.read(share, positions, sink, std::move(stop));
+  }
+
+ protected:
+  stream::Source& inner;
+};
+
 /// A source whose sinks are broken ones.
 template <class BrokenSink>
-class SourceWithSink final : public stream::Source {
+class SourceWithSink final : public PassingSource {
  public:
-  explicit SourceWithSink(stream::Source& source) : inner_(source) {}
-  std::string name() const override { return inner_.name(); }
-  Task<stream::StreamIdentity> identify(std::stop_token stop) override { return inner_.identify(std::move(stop)); }
-  Task<stream::Start> resolve_start(std::stop_token stop) override { return inner_.resolve_start(std::move(stop)); }
+  using PassingSource::PassingSource;
   Task<void> read(stream::Share share, const stream::Positions& positions, stream::Sink& sink,
                   std::stop_token stop) override {
     BrokenSink broken(sink);
-    co_return co_await inner_.read(share, positions, broken, std::move(stop));
+    co_return co_await inner.read(share, positions, broken, std::move(stop));
   }
-
- private:
-  stream::Source& inner_;
 };
 
 }  // namespace weir::testing

@@ -35,11 +35,12 @@ class WordCount : public pipelines::Pipeline {
   const std::string& name() const noexcept override { return name_; }
   const std::string& definition() const noexcept override { return definition_; }
   std::span<const std::string> aggregates() const noexcept override { return aggregates_; }
-  std::unique_ptr<pipelines::Folder> make_folder() const override { return std::make_unique<Folder>(); }
+  std::unique_ptr<pipelines::Folder> make_folder() const override { return std::make_unique<Folder>(bad_fails); }
   bool unpacks_kpl() const noexcept override { return unpacks_; }
   pipelines::FailurePolicy failure_policy() const noexcept override { return policy; }
 
   pipelines::FailurePolicy policy;
+  bool bad_fails = true;  ///< false: as if somebody had mended the code
 
   void print_json(std::string_view key, std::string_view row, std::string& out) const override {
     out.append("{\"key\":\"").append(key).append("\",\"count\":").append(row).append("}");
@@ -71,6 +72,7 @@ class WordCount : public pipelines::Pipeline {
 
   class Folder final : public pipelines::Folder {
    public:
+    explicit Folder(bool bad_fails) : bad_fails_(bad_fails) {}
     std::unique_ptr<pipelines::Deltas> make_deltas() const override { return std::make_unique<Deltas>(); }
     void fold(std::span<const stream::RawRecord> records, pipelines::Deltas& deltas,
               std::vector<pipelines::Failure>& failures) override {
@@ -79,7 +81,7 @@ class WordCount : public pipelines::Pipeline {
         if (word == "throw") {
           throw std::runtime_error("as the record asks");
         }
-        if (word == "bad") {
+        if (word == "bad" && bad_fails_) {
           failures.push_back({next_, "Bad", "the word is bad"});
           continue;
         }
@@ -89,6 +91,7 @@ class WordCount : public pipelines::Pipeline {
     std::size_t next() const noexcept override { return next_; }
 
    private:
+    bool bad_fails_;
     std::size_t next_ = 0;
   };
 

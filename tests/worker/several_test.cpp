@@ -6,6 +6,7 @@
 #include <boost/asio/io_context.hpp>
 #include <filesystem>
 
+#include "tests/support/passing.hpp"
 #include "tests/support/scripted_store.hpp"
 #include "tests/support/word_count.hpp"
 #include "weir/emulator/kinesis.hpp"
@@ -113,6 +114,24 @@ TEST_F(SeveralTest, TakeInOneThatIsAddedLater) {
   EXPECT_EQ(counted("two"), 900U);
   EXPECT_THAT(*reports,
               ElementsAre(::testing::Field(&Report::pipeline, "two"), ::testing::Field(&Report::pipeline, "one")));
+}
+
+// LATEST is settled once for all that begin together: else the totals of two pipelines would differ by what arrived
+// between.
+TEST_F(SeveralTest, BeginTogetherWhenTheyAreNewTogether) {
+  class Counting final : public weir::testing::PassingSource {
+   public:
+    using PassingSource::PassingSource;
+    Task<stream::Start> resolve_start(std::stop_token stop) override {
+      ++resolved;
+      return inner.resolve_start(std::move(stop));
+    }
+    int resolved = 0;
+  };
+  const auto source = *kinesis::StreamSource::make(config);
+  Counting counting(*source);
+  ASSERT_TRUE(run(counting, {job("one"), job("two")}, options));
+  EXPECT_EQ(counting.resolved, 1);
 }
 
 TEST_F(SeveralTest, GoOnWithoutOneThatHaltsAndTellWhy) {

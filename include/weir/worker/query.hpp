@@ -13,23 +13,30 @@
 
 namespace weir::worker {
 
-/// A question about a pipeline's stored state. Answered with one JSON object a line.
+/// A question about a pipeline's stored state, or an order on it. Answered with one JSON object a line.
 struct Query {
   enum class Type : std::uint8_t {
     keys,          ///< the rows of `keys`, in their order; absent ones are not answered
     all,           ///< every row, in key order
-    dead_letters,  ///< every dead letter: `payload`, or `payload_base64` where it is no UTF-8
+    dead_letters,  ///< dead letters: `payload`, or `payload_base64` where it is no UTF-8
     count,         ///< {"keys":N}
     since,         ///< {"<aggregate>":"<time>", ...}: those added after the pipeline's first run
+    state,         ///< the stream, the start, each shard's position, gaps, dead letters in numbers
+    replay,        ///< {"done":N,"failed":N,"absent":N}, now and then as it goes, the last line at the end
+    drop,          ///< likewise, of dead letters that are forgotten
+    copy,          ///< writes a copy of the whole state into `directory`, an absolute path; answers {}
   };
   Type type = Type::all;
-  std::vector<std::string> keys;  ///< as a person types them (see Pipeline::row_key)
+  std::vector<std::string> keys;    ///< as a person types them (see Pipeline::row_key)
+  std::vector<std::string> events;  ///< the dead letters meant, by event id; empty: all
+  std::string directory;
 };
 
 /// Takes complete lines. Fails to end the answer early.
 using Lines = std::function<Task<void>(std::string_view)>;
 
-/// Answers from a store; reads only what is committed. `stream` is the source's name.
+/// Answers from a store; reads only what is committed. `stream` is the source's name. Orders are done by the store's
+/// own commits, beside whatever else commits to it.
 Task<void> answer(state::Store& store, const pipelines::Pipeline& pipeline, std::string stream, Query query,
                   Lines lines);
 
