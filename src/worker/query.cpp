@@ -89,6 +89,25 @@ Task<void> answer_since(state::Store& store, const pipelines::Pipeline& pipeline
   co_return co_await lines(out);
 }
 
+Task<void> answer_gaps(state::Store& store, const pipelines::Pipeline& pipeline, std::string_view stream,
+                       const Lines& lines) {
+  WEIR_CO_TRY(const auto stored, co_await store.positions(pipeline.name(), stream));
+  std::string out;
+  for (const auto& gap : stored.gaps) {
+    wire::JsonWriter json(out);
+    json.begin_map();
+    json.text("shard", gap.shard);
+    json.text("after", gap.from.text());
+    json.text("before", gap.to.text());
+    json.text("noticed", to_string(gap.noticed));
+    json.boolean("accepted", gap.accepted);
+    json.text("reason", gap.reason);
+    json.end_map();
+    out.push_back('\n');
+  }
+  co_return co_await lines(out);
+}
+
 void print_letter(std::string_view stream, const state::DeadLetter& letter, std::string& out) {
   stream::EventId id;
   // The source's name says what it is ("kinesis:flights"); event ids name the stream alone.
@@ -151,6 +170,8 @@ Task<void> answer(state::Store& store, const pipelines::Pipeline& pipeline, std:
       co_return co_await answer_count(store, pipeline, lines);
     case Query::Type::since:
       co_return co_await answer_since(store, pipeline, lines);
+    case Query::Type::gaps:
+      co_return co_await answer_gaps(store, pipeline, stream, lines);
   }
   co_return Result<void>();
 }

@@ -9,7 +9,7 @@
 namespace weir::worker::protocol {
 namespace {
 
-constexpr std::string_view type_names[] = {"keys", "all", "dead_letters", "count", "since"};
+constexpr std::string_view type_names[] = {"keys", "all", "dead_letters", "count", "since", "gaps"};
 
 }  // namespace
 

@@ -21,6 +21,8 @@ struct Query {
     dead_letters,  ///< every dead letter: `payload`, or `payload_base64` where it is no UTF-8
     count,         ///< {"keys":N}
     since,         ///< {"<aggregate>":"<time>", ...}: those added after the pipeline's first run
+    gaps,          ///< what is known to be lost: {"shard":"<id>","after":"<number>",
+                   ///< "before":"<number>","noticed":"<time>","accepted":false,"reason":"<sentence>"} each
   };
   Type type = Type::all;
   std::vector<std::string> keys;  ///< as a person types them (see Pipeline::row_key)
