@@ -48,9 +48,16 @@ Error timeout(CURL* easy, const std::string& place) {
                    : fmt::format("no complete reply from {} in time: the service or the network is slow", place));
 }
 
-// Whether the request, or a part of it, may have gone out: then the peer may have acted on it.
+// Whether the request, or a part of it, may have gone out: then the peer may have acted on it. Not told by the
+// code alone: where a kept connection dies under a request, curl makes a new one by itself, and says only how
+// that went.
 bool was_sent(CURLcode code, CURL* easy) {
   curl_off_t begun_us = 0;
+  long sent_bytes = 0;
+  curl_easy_getinfo(easy, CURLINFO_REQUEST_SIZE, &sent_bytes);
+  if (sent_bytes > 0) {
+    return true;
+  }
   switch (code) {
     case CURLE_COULDNT_CONNECT:
     case CURLE_COULDNT_RESOLVE_HOST:

@@ -129,6 +129,7 @@ TEST_F(PutTest, TwoSignalsInOneMomentAreOneWish) {
   wait_until([&] { return kinesis.calls(emulator::Operation::put_records) > 0; });
   put.signal(SIGTERM);
   put.signal(SIGINT);
+  put.wait_for_err("before line 2");
   const auto end = put.finish();
   EXPECT_EQ(end.status, 1);
   EXPECT_THAT(end.err, HasSubstr("weir put: stopped before line 2\n1 record put: every line up to 1, nothing after"));
