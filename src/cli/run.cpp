@@ -85,7 +85,7 @@ class Run final : public Command {
             "Reads the stream that FILE names, counts what the file says, and keeps totals and\n"
             "positions together in the state directory: stopped and started again at any moment,\n"
             "it loses and repeats nothing. Runs until Ctrl-C, which finishes what was read; a\n"
-            "second one ends it at once. With --until-caught-up it runs until every shard has been\n"
+            "second one, a second later or more, ends it at once. With --until-caught-up it runs until every shard has been\n"
             "at its newest record, or has ended; stopped before that, it exits with 1.\n\n"
             "Several files with one `source` share one read, each with its own state and positions:\n"
             "one may be added at any time, and one that halts holds back only itself.\n\n"

@@ -240,6 +240,13 @@ TEST_F(RunTest, HaltsAtAGapUnlessToldToGoOn) {
     EXPECT_THAT(end.out, Not(HasSubstr("\"gaps\":0")));
     EXPECT_THAT(end.err, HasSubstr("on record: the totals may lack what was lost there"));
   }
+  // Totals without that word are taken for those of the stream.
+  const auto asked = run({"query", "words.yaml", "a", "--json", "--quiet"});
+  EXPECT_EQ(asked.status, 0);
+  EXPECT_THAT(asked.out, ::testing::StartsWith("{\"key\":\"a\","));
+  EXPECT_THAT(asked.err, HasSubstr("weir query: 1 gap on record: the totals may lack what was lost there ("));
+  EXPECT_THAT(asked.err, HasSubstr(shard));
+  EXPECT_THAT(run({"query", "words.yaml", "absent"}).err, HasSubstr("1 gap on record"));
 }
 
 }  // namespace

@@ -65,6 +65,16 @@ TEST(Failure, NamesTheUnknownHost) {
   EXPECT_NE(reply.error().message.find("no-such-host.invalid:80"), std::string::npos);
 }
 
+// What was never sent cannot have been done; of all else nobody knows. Records put again are there twice.
+TEST(Failure, SaysWhetherTheRequestMayHaveTakenEffect) {
+  Client client;
+  EXPECT_FALSE(get(client, "http://127.0.0.1:" + std::to_string(free_port())).error().may_have_taken_effect);
+  for (const auto* reply : {"", "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nab", "nonsense"}) {
+    Server server(once(reply));
+    EXPECT_TRUE(get(client, server.url()).error().may_have_taken_effect) << reply;
+  }
+}
+
 // Several addresses are tried, here ::1 first where there is IPv6. curl 7.88 closes those that lose without
 // a word; their numbers are used again at once, by its next socket or by any file.
 TEST(Failure, OfOneAddressLeavesTheOthers) {
