@@ -10,6 +10,7 @@
 #include "cli/command.hpp"
 #include "cli/connect.hpp"
 #include "cli/dead_letter_copies.hpp"
+#include "cli/dead_letter_reasons.hpp"
 #include "cli/interrupt.hpp"
 #include "cli/pipeline_file.hpp"
 #include "cli/run_on.hpp"
@@ -128,6 +129,8 @@ class Run final : public Command {
         context.console.show_progress(progress(board, seconds));
       };
     }
+    DeadLetterReasons reasons;
+    options.on_dead_letter = [&](const state::DeadLetter& letter) { reasons.count(letter); };
     if (copies) {
       options.copy_dead_letters = [&](std::span<const state::DeadLetter> letters, std::stop_token ended) {
         return copies->copy(letters, std::move(ended));
@@ -144,7 +147,24 @@ class Run final : public Command {
     if (!outcome && outcome.error().code == "Gap") {
       return refused("Gap", outcome.error().message + "; `--on-gap continue` goes on, and the totals may lack them");
     }
-    return outcome ? print(context, file, report) : outcome;
+    if (!outcome) {
+      return outcome;
+    }
+    auto printed = print(context, file, report);
+    say_why_dead(context.console, file, reasons.text());
+    return printed;
+  }
+
+  // Nothing counted and all well is what a wrong field name looks like.
+  void say_why_dead(Console& console, const pipelines::FileDefinition& file, const std::string& reasons) const {
+    if (reasons.empty()) {
+      return;
+    }
+    console.note("dead letters: " + reasons);
+    if (!worker::state_directory(file.state, *file.pipeline).empty()) {
+      console.note(fmt::format("`weir dead list {}{}{}` lists them", printable(file_), state_.empty() ? "" : " --state ",
+                               printable(state_)));
+    }
   }
 
   // Whatever is wrong with the streams is said before anything is opened.
