@@ -250,9 +250,9 @@ std::string overview() {
     out += fmt::format("  {:<12}{}\n", words.name, words.summary);
   }
   out +=
-      "\nweir COMMAND --help says more, with an example; weir --version prints the version.\n"
+      "\nweir COMMAND --help says more, with an example; weir --version: the version.\n"
       "Exit status: 0 done, 1 failed, 2 the arguments or a file of yours is wrong.\n"
-      "Data goes to standard output, words to standard error. NO_COLOR turns colours off.\n\n"
+      "Data goes to standard output, words to standard error; NO_COLOR: no colours.\n\n"
       "Example:\n"
       "  weir local --streams flights:4 &\n"
       "  weir put flights flights.jsonl --endpoint http://127.0.0.1:4567\n";
