@@ -254,10 +254,10 @@ std::string overview(std::string_view first_word) {
     }
   }
   out +=
-      "\nweir COMMAND --help says more, with an example; weir --version the version.\n"
+      "\nweir COMMAND --help says more, with an example; weir --version: the version.\n"
       "Exit status: 0 done, 1 failed, 2 the arguments or a file of yours is wrong.\n"
-      "Data goes to standard output, words to standard error. NO_COLOR turns colours\n"
-      "off.\n\nExample:\n";
+      "Data goes to standard output, words to standard error; NO_COLOR: no colours.\n\n"
+      "Example:\n";
   if (first_word.empty()) {
     return out +
            "  weir local --streams flights:4 &\n"

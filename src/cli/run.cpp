@@ -12,6 +12,7 @@
 #include "cli/command.hpp"
 #include "cli/connect.hpp"
 #include "cli/dead_letter_copies.hpp"
+#include "cli/dead_letter_reasons.hpp"
 #include "cli/interrupt.hpp"
 #include "cli/pipeline_file.hpp"
 #include "cli/run_on.hpp"
@@ -85,7 +86,8 @@ class Run final : public Command {
             "Reads the stream that FILE names, counts what the file says, and keeps totals and\n"
             "positions together in the state directory: stopped and started again at any moment,\n"
             "it loses and repeats nothing. Runs until Ctrl-C, which finishes what was read; a\n"
-            "second one, a second later or more, ends it at once. With --until-caught-up it runs until every shard has been\n"
+            "second one, a second later or more, ends it at once. With --until-caught-up it runs until every shard has "
+            "been\n"
             "at its newest record, or has ended; stopped before that, it exits with 1.\n\n"
             "Several files with one `source` share one read, each with its own state and positions:\n"
             "one may be added at any time, and one that halts holds back only itself.\n\n"
@@ -153,13 +155,18 @@ class Run final : public Command {
 
  private:
   using Files = std::vector<pipelines::FileDefinition>;
-  using Copies = std::vector<std::unique_ptr<DeadLetterCopies>>;
+  // What becomes of one file's dead letters besides: a copy, and a word at the end.
+  struct Beside {
+    std::unique_ptr<DeadLetterCopies> copies;
+    DeadLetterReasons reasons;
+  };
+  using Besides = std::vector<std::unique_ptr<Beside>>;
 
   Result<void> run_until(const std::stop_token& stop, Context& context, const Files& files) const {
     const auto& source_section = files.front().source;
     WEIR_TRY(const auto connection, connect(context, settings_of(source_section)));
-    Copies copies;
-    WEIR_CHECK(check_streams(files, connection, copies, stop));
+    Besides besides;
+    WEIR_CHECK(check_streams(files, connection, besides, stop));
     auto made = kinesis::StreamSource::make(reader_config(source_section, connection));
     if (!made) {
       return as_misuse(std::move(made).error());
@@ -169,7 +176,7 @@ class Run final : public Command {
     std::vector<worker::Report> reports;
     auto outcome = while_in_use(
         [&]() -> Result<void> {
-          WEIR_TRY(reports, worker::run(*source, jobs_of(files, copies), options));
+          WEIR_TRY(reports, worker::run(*source, jobs_of(files, besides), options));
           return {};
         },
         stop);
@@ -180,7 +187,24 @@ class Run final : public Command {
                                 "later loss");
     }
     WEIR_CHECK(std::move(outcome));
-    return print(context, reports);
+    auto printed = print(context, reports);
+    for (std::size_t i = 0; i < files.size(); ++i) {
+      say_why_dead(context.console, i, files[i], besides[i]->reasons.text());
+    }
+    return printed;
+  }
+
+  // Nothing counted and all well is what a wrong field name looks like.
+  void say_why_dead(Console& console, std::size_t i, const pipelines::FileDefinition& file,
+                    const std::string& reasons) const {
+    if (reasons.empty()) {
+      return;
+    }
+    console.note("dead letters: " + reasons);
+    if (!worker::state_directory(file.state, *file.pipeline).empty()) {
+      console.note(fmt::format("`weir dead list {}{}{}` lists them", printable(paths_[i]),
+                               state_.empty() ? "" : " --state ", state_.empty() ? "" : printable(file.state)));
+    }
   }
 
   worker::Options options_for(const std::stop_token& stop, Context& context) const {
@@ -204,15 +228,18 @@ class Run final : public Command {
     return options;
   }
 
-  static std::vector<worker::Job> jobs_of(const Files& files, const Copies& copies) {
+  static std::vector<worker::Job> jobs_of(const Files& files, const Besides& besides) {
     std::vector<worker::Job> jobs;
     for (std::size_t i = 0; i < files.size(); ++i) {
       auto& job = jobs.emplace_back();
       job.pipeline = files[i].pipeline;
       job.state = files[i].state;
-      if (copies[i] != nullptr) {
-        job.copy_dead_letters = [copy = copies[i].get()](std::span<const state::DeadLetter> letters,
-                                                         std::stop_token ended) {
+      job.on_dead_letter = [beside = besides[i].get()](const state::DeadLetter& letter) {
+        beside->reasons.count(letter);
+      };
+      if (besides[i]->copies != nullptr) {
+        job.copy_dead_letters = [copy = besides[i]->copies.get()](std::span<const state::DeadLetter> letters,
+                                                                  std::stop_token ended) {
           return copy->copy(letters, std::move(ended));
         };
       }
@@ -221,13 +248,13 @@ class Run final : public Command {
   }
 
   // Whatever is wrong with the streams is said before anything is opened.
-  static Result<void> check_streams(const Files& files, const Connection& connection, Copies& copies,
+  static Result<void> check_streams(const Files& files, const Connection& connection, Besides& besides,
                                     const std::stop_token& stop) {
     boost::asio::io_context loop{1};
     const auto stream = stream_name_of(files.front().source.stream);
     WEIR_CHECK(run_on(loop, find_stream(connection, stream, stop)));
     for (const auto& file : files) {
-      auto& copy = copies.emplace_back();
+      auto& beside = *besides.emplace_back(std::make_unique<Beside>());
       if (file.dead_letter_stream.empty()) {
         continue;
       }
@@ -238,7 +265,7 @@ class Run final : public Command {
             printable(stream)));
       }
       WEIR_CHECK(run_on(loop, find_stream(connection, file.dead_letter_stream, stop)));
-      copy = std::make_unique<DeadLetterCopies>(*connection.kinesis, system_clock(), file.dead_letter_stream);
+      beside.copies = std::make_unique<DeadLetterCopies>(*connection.kinesis, system_clock(), file.dead_letter_stream);
     }
     return {};
   }

@@ -1,6 +1,7 @@
 #include "failure.hpp"
 
 #include <fmt/format.h>
+#include <sys/resource.h>
 
 #include <cerrno>
 #include <string>
@@ -123,6 +124,21 @@ Error classify(CURLcode code, CURL* easy, std::string_view origin, const Proxy& 
 }
 
 }  // namespace
+
+bool is_out_of_descriptors(int number) noexcept { return number == EMFILE || number == ENFILE; }
+
+Error out_of_descriptors(int number, std::string_view origin) {
+  rlimit limit{};
+  const auto place = place_of(origin);
+  if (number == EMFILE && ::getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+    return retry("TooManyOpenFiles",
+                 fmt::format("no connection to {}: this process has as many files and connections open as it may, {}: "
+                             "raise the limit (ulimit -n)",
+                             place, limit.rlim_cur));
+  }
+  return retry("TooManyOpenFiles",
+               fmt::format("no connection to {}: this machine has as many files and connections open as it may", place));
+}
 
 Error failure_of(CURLcode code, CURL* easy, std::string_view origin, const Proxy& proxy, std::string_view detail) {
   if (code == CURLE_RECV_ERROR && detail.find("chunked-encoding") != std::string_view::npos) {

@@ -133,6 +133,9 @@ TEST_F(RunTest, DeadLettersAreCountedAndListedAndChangeNoStatus) {
   EXPECT_THAT(end.out, HasSubstr("\"records\":4,"));
   EXPECT_THAT(end.out, HasSubstr("\"dead_letters\":3,\"keys\":1,"));
   EXPECT_THAT(end.err, HasSubstr("3 dead letters, 1 key in "));
+  // A wrong field name fails every record, and the run ends well: why must not be looked for.
+  EXPECT_THAT(end.err, HasSubstr("\ndead letters: mostly "));
+  EXPECT_THAT(end.err, HasSubstr("\n`weir dead list words.yaml` lists them\n"));
   const auto list = run({"dead", "list", "words.yaml"});
   EXPECT_EQ(list.status, 0);
   std::istringstream lines(list.out);
