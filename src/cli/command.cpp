@@ -206,8 +206,12 @@ std::vector<std::unique_ptr<Command>> all_commands() {
 }
 
 int run(const std::vector<std::string>& arguments, Console& console) {
+  return exit_status_of([&] { return run_or_throw(arguments, console); }, console);
+}
+
+int exit_status_of(const std::function<Exit()>& work, Console& console) {
   try {
-    return static_cast<int>(run_or_throw(arguments, console));
+    return static_cast<int>(work());
   } catch (const std::bad_alloc&) {
     console.erase_progress();
     console.say("weir: out of memory");

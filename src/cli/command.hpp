@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -77,6 +78,9 @@ std::vector<std::unique_ptr<Command>> all_commands();
 /// Runs the command that `arguments` (without the program's name) ask for, and gives the exit status.
 /// Never throws.
 int run(const std::vector<std::string>& arguments, Console& console);
+
+/// The exit status of `work`. What it throws is told, and is a failure.
+int exit_status_of(const std::function<Exit()>& work, Console& console);
 
 /// One per file.
 std::unique_ptr<Command> local_command();

@@ -42,13 +42,17 @@ Console::Options Console::options_in(const Surroundings& surroundings) {
   return options;
 }
 
-Console::Options Console::of_process() {
+Console::Surroundings Console::surroundings_of_process() {
   Surroundings surroundings;
   surroundings.out_is_terminal = ::isatty(STDOUT_FILENO) == 1;
   surroundings.err_is_terminal = ::isatty(STDERR_FILENO) == 1;
   surroundings.term = variable("TERM");
   surroundings.no_color = variable("NO_COLOR");
-  auto options = options_in(surroundings);
+  return surroundings;
+}
+
+Console::Options Console::of_process() {
+  auto options = options_in(surroundings_of_process());
   winsize size{};
   if (::ioctl(options.out_is_terminal ? options.out : options.err, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) {
     options.columns = size.ws_col;

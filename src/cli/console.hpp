@@ -35,6 +35,7 @@ class Console {
     std::string_view no_color;
   };
   static Options options_in(const Surroundings& surroundings);
+  static Surroundings surroundings_of_process();
 
   explicit Console(Options options) : options_(options) {}
   Console(const Console&) = delete;

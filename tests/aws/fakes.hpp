@@ -5,6 +5,7 @@
 #include <deque>
 #include <exception>
 #include <fstream>
+#include <functional>
 #include <iterator>
 #include <map>
 #include <memory>
@@ -61,15 +62,15 @@ class FakeClock final : public Clock {
   Task<void> sleep(Duration time, std::stop_token stop) override {
     sleeps.push_back(time);
     now_ += std::chrono::floor<std::chrono::milliseconds>(time);
-    if (stop_at_sleep != nullptr) {
-      stop_at_sleep->request_stop();
+    if (during_sleep) {
+      during_sleep();
     }
     co_return stop.stop_requested() ? Result<void>(stopped()) : Result<void>();
   }
   void pass(Duration time) { now_ += std::chrono::floor<std::chrono::milliseconds>(time); }
 
   std::vector<Duration> sleeps;
-  std::stop_source* stop_at_sleep = nullptr;
+  std::function<void()> during_sleep;
 
  private:
   Timestamp now_{std::chrono::milliseconds(1'795'485'968'000)};  // 2026-11-24T02:06:08Z
@@ -131,19 +132,22 @@ class Script {
     std::map<std::string, std::string> headers;
     std::string url;
     std::string body;
+    std::stop_token stop;
   };
 
   void then(Result<http::Reply> answer) { answers_.push_back(std::move(answer)); }
   Transport transport() {
-    return [this](const http::Request& request, std::stop_token) { return answer(request); };
+    return [this](const http::Request& request, std::stop_token stop) { return answer(request, std::move(stop)); };
   }
   std::vector<Sent> sent;
   FakeClock* clock = nullptr;  ///< with it, every answer takes `answer_time`
   Duration answer_time{};
+  std::stop_source* stop_at_answer = nullptr;  ///< somebody asks to stop just before the answer comes
 
  private:
-  Task<http::Reply> answer(const http::Request& request) {
+  Task<http::Reply> answer(const http::Request& request, std::stop_token stop) {
     Sent what;
+    what.stop = std::move(stop);
     for (const auto& [name, value] : request.headers) {
       what.headers[name] = value;
     }
@@ -152,6 +156,9 @@ class Script {
     sent.push_back(std::move(what));
     if (clock != nullptr) {
       clock->pass(answer_time);
+    }
+    if (stop_at_answer != nullptr) {
+      stop_at_answer->request_stop();
     }
     if (answers_.empty()) {
       throw std::runtime_error("the script has no answer left");

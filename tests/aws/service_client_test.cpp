@@ -141,12 +141,33 @@ TEST_F(ServiceClientTest, DoesNotRepeatWhatIsRefused) {
 // A stop in the middle of the waiting must not send once more.
 TEST_F(ServiceClientTest, StopsWhileItWaits) {
   std::stop_source source;
-  clock_.stop_at_sleep = &source;
+  clock_.during_sleep = [&source] { source.request_stop(); };
   script_.then(error_reply(500, "InternalFailure"));
   const auto reply = call(Kind::repeatable, source.get_token());
   ASSERT_FALSE(reply);
   EXPECT_TRUE(reply.error().is_stopped());
   EXPECT_EQ(script_.sent.size(), 1U);
+}
+
+// Shutting down while the service fails: who asked to stop must hear that, not an error that looks like an
+// incident.
+TEST_F(ServiceClientTest, AStopBesideAnErrorIsAStop) {
+  for (const auto* code : {"InternalFailure", "ResourceNotFoundException"}) {
+    std::stop_source source;
+    script_.stop_at_answer = &source;
+    script_.then(error_reply(code[0] == 'I' ? 500 : 400, code));
+    const auto reply = call(Kind::repeatable, source.get_token());
+    ASSERT_FALSE(reply);
+    EXPECT_TRUE(reply.error().is_stopped()) << code;
+  }
+}
+
+// Else a stop waits for the reply, a minute at worst.
+TEST_F(ServiceClientTest, AStopReachesTheRequestUnderWay) {
+  std::stop_source source;
+  script_.then(reply_of(200));
+  EXPECT_TRUE(call(Kind::read, source.get_token()));
+  EXPECT_EQ(script_.sent.at(0).stop, source.get_token());
 }
 
 // A machine an hour off is refused for ever unless the reply's Date is believed; the difference must be
@@ -168,6 +189,18 @@ TEST_F(ServiceClientTest, CorrectsAWrongClockOnceAndKeepsTheDifference) {
   }
   EXPECT_TRUE(clock_.sleeps.empty());
   EXPECT_THAT(log_.at(0), HasSubstr("3600 seconds behind"));
+}
+
+// AWS refuses what is signed more than 5 minutes off: a client that calls that a small difference is refused for
+// ever.
+TEST_F(ServiceClientTest, CorrectsAClockFiveMinutesOffEitherWay) {
+  for (const int off : {5, -5}) {
+    client_.reset();
+    script_.then(skewed("InvalidSignatureException", std::chrono::minutes(off)));
+    script_.then(reply_of(200));
+    EXPECT_TRUE(call()) << off;
+    EXPECT_EQ(client_->now(), clock_.now() + std::chrono::minutes(off));
+  }
 }
 
 // Somebody sets the clock right after it was corrected: what was added must come off again.
@@ -225,6 +258,15 @@ TEST_F(ServiceClientTest, FetchesNewCredentialsOnceWhenTheServiceRefusesTheOldOn
   EXPECT_TRUE(clock_.sleeps.empty());
 }
 
+// A wait may last 20 seconds; keys that were renewed meanwhile must be used, or the next attempt is wasted.
+TEST_F(ServiceClientTest, SignsWithTheKeysOfAfterTheWait) {
+  clock_.during_sleep = [this] { credentials_->invalidated = 1; };
+  script_.then(error_reply(500, "InternalFailure"));
+  script_.then(reply_of(200));
+  EXPECT_TRUE(call());
+  EXPECT_THAT(signature(1), HasSubstr("Credential=NEWID/"));
+}
+
 TEST_F(ServiceClientTest, DoesNotRepeatARequestWithCredentialsThatStayedTheSame) {
   credentials_ = std::make_shared<Rotating>(std::vector{Credentials("OLDID", "old-secret-key")});
   script_.then(error_reply(400, "ExpiredTokenException"));
@@ -249,6 +291,17 @@ TEST_F(ServiceClientTest, StopsRetryingWhenTheBudgetIsSpent) {
     EXPECT_FALSE(call());
   }
   EXPECT_EQ(script_.sent.size(), 200U);
+}
+
+// A worker runs for months: were the purse never filled again, the hundredth hiccup would be the last that a
+// retry hides.
+TEST_F(ServiceClientTest, EarnsTheBudgetBackBySucceeding) {
+  for (int i = 0; i < 300; ++i) {
+    script_.then(error_reply(500, "InternalFailure"));
+    script_.then(reply_of(200));
+    ASSERT_TRUE(call()) << i;
+  }
+  EXPECT_EQ(client_->budget().left(), 500);
 }
 
 // A service, a proxy or an attacker's endpoint can echo what it was sent, in every place that ends up in

@@ -1,6 +1,9 @@
 // What a person sees: progress and colours on a terminal, and none of it anywhere else. The commands run in this
 // process, on a console that takes a file for a terminal: a build machine may have none to lend.
+#include <unistd.h>
+
 #include <cstdlib>
+#include <optional>
 
 #include "cli/command.hpp"
 #include "cli/console.hpp"
@@ -57,7 +60,55 @@ TEST_F(TerminalTest, ColoursUnlessAskedNotTo) {
   EXPECT_THAT(run({"query", "words.yaml", "--state", "state"}).out, Not(HasSubstr("\x1b[")));
 }
 
+// "0 records" for minutes: why, and how far behind, is the question that the line is there for.
+TEST_F(TerminalTest, ProgressSaysWhatHoldsItUp) {
+  std::vector<std::string> texts(10'001, R"({"w":"a","n":1})");  // a page and one more
+  ASSERT_TRUE(kinesis.put("words", texts).ok());
+  emulator::Fault slow;
+  slow.kind = emulator::Fault::Kind::slow;
+  slow.calls = {emulator::Operation::get_records};
+  slow.delay = std::chrono::seconds(1);  // the line is drawn four times a second
+  slow.after = 6;  // five that fail, and the first page
+  slow.times = 1;
+  kinesis.faults().add(slow);
+  emulator::Fault unavailable;
+  unavailable.kind = emulator::Fault::Kind::unavailable;
+  unavailable.calls = {emulator::Operation::get_records};
+  unavailable.times = 5;
+  kinesis.faults().add(unavailable);
+  const auto ran = seen({"run", path("words.yaml"), "--until-caught-up", "--state", path("state")});
+  EXPECT_THAT(ran, HasSubstr(" behind"));
+  EXPECT_THAT(ran, HasSubstr("1 of 1 shards retrying: "));
+}
+
 TEST_F(TerminalTest, QuietShowsNothing) { EXPECT_EQ(seen({"put", "words", path("in.txt"), "-q"}), ""); }
+
+/// A process' variables, put back as they were.
+struct Variables {
+  ~Variables() {
+    for (const auto& [name, value] : before) {
+      value ? ::setenv(name, value->c_str(), 1) : ::unsetenv(name);
+    }
+  }
+  void set(const char* name, const char* value) {
+    const char* was = std::getenv(name);
+    before.emplace_back(name, was == nullptr ? std::nullopt : std::optional<std::string>(was));
+    ::setenv(name, value, 1);
+  }
+  std::vector<std::pair<const char*, std::optional<std::string>>> before;
+};
+
+// What decides must also be looked at: who sets NO_COLOR may not be able to read the colours.
+TEST(Surroundings, AreThoseOfTheProcess) {
+  Variables variables;
+  variables.set("NO_COLOR", "1");
+  variables.set("TERM", "vt100");
+  const auto surroundings = Console::surroundings_of_process();
+  EXPECT_EQ(surroundings.no_color, "1");
+  EXPECT_EQ(surroundings.term, "vt100");
+  EXPECT_EQ(surroundings.out_is_terminal, ::isatty(STDOUT_FILENO) == 1);
+  EXPECT_EQ(surroundings.err_is_terminal, ::isatty(STDERR_FILENO) == 1);
+}
 
 // Where colours and a line that is redrawn are wanted, and where they would be noise in a log.
 TEST(Surroundings, DecideColoursAndProgress) {

@@ -18,10 +18,13 @@ stand_in apt-get 'if [[ $1 == -s ]]; then cat "$SIMULATED"; else echo "$*" >>"$C
 export PATH=$work/bin:$PATH SIMULATED=$work/simulated CALLS=$work/calls
 unset YES SKIP
 
-run() {
+run() { answer '' "$@"; }
+answer() {
+  local typed=$1
+  shift
   : >"$CALLS"
   code=0
-  said=$("$deps" "$@" 2>&1 </dev/null) || code=$?
+  said=$(printf %s "$typed" | "$deps" "$@" 2>&1) || code=$?
 }
 expect() {
   if ! eval "$1"; then
@@ -41,6 +44,17 @@ run demo
 expect '[[ $said == *"  gzip "* && $said != *libgtest-dev* ]]'
 run nonsense
 expect '[[ $code == 1 && $said == *"there is no list \"nonsense\""* && ! -s $CALLS ]]'
+
+# Only a plain yes is one: whoever presses return, or types ahead, has not agreed to anything.
+export YES=ask
+for typed in '' $'\n' $'n\n' $'N\n' $'no\n' $'maybe\n' $'yellow\n' $' \n'; do
+  answer "$typed" build
+  expect '[[ $code == 1 && ! -s $CALLS && $said == *"nothing was installed"* ]]'
+done
+for typed in $'y\n' $'Y\n' $'yes\n' $'YES\n'; do
+  answer "$typed" build
+  expect '[[ $code == 0 && $said == *Installed.* && $(cat "$CALLS") == install* ]]'
+done
 
 export YES=1
 run build

@@ -135,20 +135,6 @@ TEST(Failure, SilenceIsATimeout) {
   EXPECT_TRUE(server.wait_for_ends(1));
 }
 
-// A body that stops coming would otherwise hold its shard for the whole of the time allowed.
-TEST(Failure, ABodyThatStopsComingIsATimeout) {
-  Server server([](Peer& peer, int) -> asio::awaitable<void> {
-    (void)co_await peer.request();
-    (void)co_await peer.send("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nsome");
-    co_await peer.closed();
-  });
-  Client::Options options;
-  options.low_speed_bytes = 10;
-  options.low_speed_time = 1s;
-  Client client(options);
-  EXPECT_EQ(verdict(get(client, server.url())), "retry Timeout");
-}
-
 TEST(Failure, WaitingInLineCountsAgainstTheTime) {
   Server server([](Peer& peer, int) -> asio::awaitable<void> { co_await peer.closed(); });
   Client::Options options;

@@ -1,16 +1,17 @@
 #include <gtest/gtest.h>
-#include <sys/socket.h>
 
 #include <boost/asio/detached.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <thread>
 
+#include "deaf_port.hpp"
 #include "server.hpp"
 
 namespace weir::http {
 namespace {
 
 using testing::always;
+using testing::DeafPort;
 using testing::Event;
 using testing::get;
 using testing::ok;
@@ -20,7 +21,6 @@ using testing::send_one;
 using testing::Server;
 using namespace std::chrono_literals;
 namespace asio = boost::asio;
-using asio::ip::tcp;
 
 /// Asks to stop on another thread once `begun` is set, and says how long the answer took.
 struct Stopped {
@@ -90,28 +90,6 @@ TEST(Stop, InTheMiddleOfABody) {
   EXPECT_TRUE(server.wait_for_ends(1));
 }
 
-// A firewall that swallows packets: the connection neither opens nor fails. A full backlog behaves so.
-class DeafPort {
- public:
-  DeafPort() : acceptor_(io_, tcp::v4()) {
-    acceptor_.bind(tcp::endpoint(asio::ip::address_v4::loopback(), 0));
-    acceptor_.listen(0);
-    for (int i = 0; i < 4; ++i) {
-      auto& socket = fill_.emplace_back(io_, tcp::v4());
-      socket.non_blocking(true);
-      // Asio's own connect would wait.
-      const auto to = acceptor_.local_endpoint();
-      (void)::connect(socket.native_handle(), to.data(), static_cast<socklen_t>(to.size()));
-    }
-  }
-  std::string url() const { return "http://127.0.0.1:" + std::to_string(acceptor_.local_endpoint().port()) + "/"; }
-
- private:
-  asio::io_context io_;
-  tcp::acceptor acceptor_;
-  std::vector<tcp::socket> fill_;
-};
-
 TEST(Stop, WhileConnecting) {
   DeafPort port;
   Client client;
@@ -126,18 +104,6 @@ TEST(Stop, WhileConnecting) {
   const auto result = reply.get();
   ASSERT_FALSE(result);
   EXPECT_TRUE(result.error().is_stopped());
-}
-
-// Without its own limit a connect lasts as long as the system's: two minutes.
-TEST(Failure, AConnectionThatDoesNotOpenIsATimeout) {
-  DeafPort port;
-  Client::Options options;
-  options.connect_timeout = 100ms;
-  Client client(options);
-  const auto reply = get(client, port.url());
-  ASSERT_FALSE(reply);
-  EXPECT_EQ(reply.error().code, "Timeout");
-  EXPECT_NE(reply.error().message.find("no connection"), std::string::npos);
 }
 
 // Stopping one request must neither lose a place in the line nor touch another's transfer.

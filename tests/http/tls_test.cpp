@@ -5,7 +5,9 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <cstdlib>
 #include <filesystem>
+#include <fstream>
 
 #include "server.hpp"
 
@@ -57,6 +59,7 @@ class Certificate {
   Certificate& operator=(const Certificate&) = delete;
 
   const std::string& path() const { return path_; }
+  asio::ssl::context& context() { return context_; }
   Server::Script serve() {
     return [this](Peer& peer, int) -> asio::awaitable<void> {
       const bool secured = co_await peer.secure(context_);
@@ -121,6 +124,41 @@ TEST(Tls, RefusesAnExpiredCertificate) {
 TEST(Tls, TrustsAnybodyOnlyWhenToldTo) {
   Certificate certificate("DNS:kinesis.example.com", day);
   EXPECT_EQ(verdict(certificate, false, false), "in private");
+}
+
+/// A configuration of OpenSSL that allows what the system's forbids, so that it is the client that refuses.
+class LaxOpenSsl {
+ public:
+  LaxOpenSsl() {
+    path_ = std::filesystem::temp_directory_path() / ("weir-openssl-" + std::to_string(::getpid()) + ".cnf");
+    std::ofstream(path_) << "openssl_conf = conf\n[conf]\nssl_conf = ssl\n[ssl]\nsystem_default = lax\n"
+                            "[lax]\nMinProtocol = TLSv1\nCipherString = DEFAULT:@SECLEVEL=0\n";
+    ::setenv("OPENSSL_CONF", path_.c_str(), 1);
+  }
+  ~LaxOpenSsl() {
+    ::unsetenv("OPENSSL_CONF");
+    std::filesystem::remove(path_);
+  }
+  LaxOpenSsl(const LaxOpenSsl&) = delete;
+  LaxOpenSsl& operator=(const LaxOpenSsl&) = delete;
+
+ private:
+  std::filesystem::path path_;
+};
+
+// TLS before 1.2 can be broken by who listens. In a process of its own, since OpenSSL reads its configuration
+// once.
+TEST(Tls, RefusesVersionsBefore12) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  const LaxOpenSsl lax;
+  const auto outcome_with = [](int version) {
+    Certificate certificate("IP:127.0.0.1", day);
+    SSL_CTX_set_max_proto_version(certificate.context().native_handle(), version);
+    std::fputs(verdict(certificate, true).c_str(), stderr);
+    std::_Exit(0);
+  };
+  EXPECT_EXIT(outcome_with(TLS1_1_VERSION), ::testing::ExitedWithCode(0), "retry TlsHandshake");
+  EXPECT_EXIT(outcome_with(TLS1_2_VERSION), ::testing::ExitedWithCode(0), "in private");
 }
 
 // A wrong path is a person's mistake, and the bundle is what it concerns.

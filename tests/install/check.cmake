@@ -1,5 +1,5 @@
 # Installs the build into a directory of its own, and builds and runs somebody else's project against it.
-#   cmake -DBUILD=... -DSOURCE=... -DCOMPILER=... -DCOMMAND=weir|"" -P check.cmake
+#   cmake -DBUILD=... -DSOURCE=... -DCOMPILER=... -DCOMMAND=weir|"" -DREADME=... -DPROGRAM=... -P check.cmake
 set(work ${BUILD}/install_test)
 file(REMOVE_RECURSE ${work})
 
@@ -44,3 +44,17 @@ run(output ${configure} -B ${work}/none -DCOMPONENTS=nonsense)
 if(NOT code OR NOT output MATCHES "weir has no component \"nonsense\"; it has base")
   message(FATAL_ERROR "an unknown component was answered with:\n${output}")
 endif()
+
+# As README says it, with README's program: by components, and with the header that has everything.
+file(READ ${README} readme)
+string(REGEX MATCH "```cmake\n([^`]*)```" found "${readme}")
+set(lines "${CMAKE_MATCH_1}")
+if(NOT lines MATCHES "find_package.*target_link_libraries\\(mine ")
+  message(FATAL_ERROR "README.md no longer says how to find Weir in words that this knows:\n${lines}")
+endif()
+file(WRITE ${work}/printed/CMakeLists.txt "cmake_minimum_required(VERSION 3.25)\nproject(mine LANGUAGES CXX)\n"
+     "set(CMAKE_CXX_STANDARD 20)\nadd_executable(mine ${PROGRAM})\n${lines}")
+set(configure ${CMAKE_COMMAND} -G Ninja -S ${work}/printed -DCMAKE_CXX_COMPILER=${COMPILER}
+    -DCMAKE_PREFIX_PATH=${work}/moved)
+expect_success(${configure} -B ${work}/mine)
+expect_success(${CMAKE_COMMAND} --build ${work}/mine)

@@ -76,6 +76,7 @@ class Child {
   /// Nobody reads its output any more.
   void close_output() { close(out_.descriptor); }
   void signal(int number) const { ::kill(pid_, number); }
+  pid_t pid() const { return pid_; }
 
   /// Reads until `text` appears in the output or the words; gives the whole line it is in.
   std::string wait_for_out(std::string_view text) { return wait_for(out_, text); }

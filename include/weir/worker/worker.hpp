@@ -54,7 +54,8 @@ struct Options : Own {
   /// How long a commit may wait for the disk when no other follows it. A power cut takes back at most this.
   std::chrono::milliseconds sync_interval{10'000};
   /// SIGINT and SIGTERM stop the run: everything taken in is committed first. A second one gives up a
-  /// commit that the store keeps refusing.
+  /// SIGINT and SIGTERM stop the run: everything taken in is committed first. A second one, a second later or more,
+  /// gives up a commit that the store keeps refusing.
   bool stop_on_signals = false;
   /// Counts each pipeline's keys at the end, for the report: reads every row.
   bool count_keys = false;
