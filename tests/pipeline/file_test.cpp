@@ -69,12 +69,32 @@ aggregates: { n: count, s: { sum: a.b } }
   EXPECT_EQ(read(head + tail).source.start, FileSource::Start::latest) << "the default of Kinesis readers";
 }
 
+// What is said of failing records reaches the pipeline, and what cannot be meant is refused.
+TEST(PipelineFile, SaysWhatBecomesOfFailingRecords) {
+  const auto policy_of = [](const std::string& more) { return read(head + tail + more).pipeline->failure_policy(); };
+  EXPECT_EQ(policy_of("").on_failure, OnFailure::dead_letter);
+  EXPECT_EQ(policy_of("").letters_max, 100'000U);
+  EXPECT_EQ(policy_of("on_failure: dead_letter\n").on_failure, OnFailure::dead_letter);
+  EXPECT_EQ(policy_of("on_failure: halt\n").on_failure, OnFailure::halt);
+  EXPECT_EQ(policy_of("on_failure: skip\n").on_failure, OnFailure::skip);
+  const auto bounded = policy_of("dead_letters: { count_max: 7, bytes_max: 8000 }\n");
+  EXPECT_EQ(bounded.letters_max, 7U);
+  EXPECT_EQ(bounded.letter_bytes_max, 8000U);
+  EXPECT_EQ(read(head + tail + "on_failure: halt\n").pipeline->definition(), read(head + tail).pipeline->definition())
+      << "a policy may change; the totals are of the same definition";
+  EXPECT_THAT(mistake(head + tail + "on_failure: ignore\n"), HasSubstr("expected dead_letter, halt or skip"));
+  EXPECT_THAT(mistake(head + tail + "dead_letters: { count_max: 0 }\n"), HasSubstr("found \"0\", expected how many"));
+  EXPECT_THAT(mistake(head + tail + "dead_letters: { bytes_max: 1 GiB }\n"), HasSubstr("expected how many bytes"));
+  EXPECT_THAT(mistake(head + tail + "on_failure: skip\ndead_letters: { count_max: 5 }\n"),
+              HasSubstr("it only with `on_failure: dead_letter`"));
+}
+
 // A typed mistake is found by file, line and column, with what was there and what should be.
 TEST(PipelineFile, EachMistakeIsToldWithItsPlace) {
   EXPECT_EQ(mistake(head + "key: origin\nagregates: { n: count }\n"),
             "f.yaml:4:1: found \"agregates\", expected name, source, unpack, decompress, decode, event_time, key, "
             "keys, aggregates, "
-            "window, retention, state or dead_letters (did you mean \"aggregates\"?)");
+            "window, retention, state, on_failure or dead_letters (did you mean \"aggregates\"?)");
   EXPECT_EQ(mistake("name: d\nsource: { stream: s, start: trim_horizont }\n" + tail),
             "f.yaml:2:29: found \"trim_horizont\", expected latest, trim_horizon, at_timestamp, at_sequence_number or "
             "after_sequence_number (did you mean \"trim_horizon\"?)");

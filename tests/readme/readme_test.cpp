@@ -49,7 +49,8 @@ struct ReadmeTest : ::testing::Test {
   /// The totals of this airport, asked of the running program; empty until there are any.
   std::string totals_of(const std::string& origin) const {
     auto departures = pipeline<Flight>("departures").key(&Flight::origin).keep("flights", count());
-    departures.keep("delay", mean(&Flight::delay)).decode(json_decoder<Flight>());
+    departures.keep("delay", mean(&Flight::delay)).keep("worst", max(&Flight::delay));
+    departures.decode(json_decoder<Flight>());
     const auto asked = departures.build().value();
     worker::Query query;
     query.type = worker::Query::Type::keys;
@@ -84,12 +85,12 @@ TEST_F(ReadmeTest, TheProgramCountsWhatComesAndGoesOnAfterItsEnd) {
     put("ORD", 10);
     put("ORD", 20);
     put("ATL", 7);
-    wait_until([&] { return totals_of("ORD") == "{\"key\":\"ORD\",\"flights\":2,\"delay\":15}\n"; });
+    wait_until([&] { return totals_of("ORD") == "{\"key\":\"ORD\",\"flights\":2,\"delay\":15,\"worst\":20}\n"; });
   }  // killed
   put("ORD", 60);
   Child second(program());
-  wait_until([&] { return totals_of("ORD") == "{\"key\":\"ORD\",\"flights\":3,\"delay\":30}\n"; });
-  EXPECT_EQ(totals_of("ATL"), "{\"key\":\"ATL\",\"flights\":1,\"delay\":7}\n");
+  wait_until([&] { return totals_of("ORD") == "{\"key\":\"ORD\",\"flights\":3,\"delay\":30,\"worst\":60}\n"; });
+  EXPECT_EQ(totals_of("ATL"), "{\"key\":\"ATL\",\"flights\":1,\"delay\":7,\"worst\":7}\n");
 }
 
 TEST_F(ReadmeTest, TheProgramSaysWhyItCannotGoOn) {
