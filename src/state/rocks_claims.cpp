@@ -78,15 +78,15 @@ Result<void> RocksStore::Core::drop_claims(Number pipeline, const StreamState& s
     // Earlier commits removed what is at or below `from`, and `claim` puts nothing there.
     const auto prefix = layout::claims_prefix(pipeline, stream.number);
     const auto end = layout::after_claims_key(pipeline, stream.number, advance.shard, advance.to).substr(prefix.size());
-    auto read = visit(*database_, prefix,
-                      layout::after_claims_key(pipeline, stream.number, advance.shard, advance.from), true,
-                      [&](auto rest, auto /*value*/) -> Result<bool> {
-                        if (rest >= end) {
-                          return false;
-                        }
-                        batch.Delete(prefix + std::string(rest));
-                        return true;
-                      });
+    auto read =
+        visit(*database_, prefix, layout::after_claims_key(pipeline, stream.number, advance.shard, advance.from), true,
+              [&](auto rest, auto /*value*/) -> Result<bool> {
+                if (rest >= end) {
+                  return false;
+                }
+                batch.Delete(prefix + std::string(rest));
+                return true;
+              });
     WEIR_CHECK(std::move(read));
   }
   return {};

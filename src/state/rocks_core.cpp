@@ -332,7 +332,8 @@ Result<std::vector<DeadLetter>> RocksStore::Core::dead_letters(std::string_view 
   }
   WEIR_CHECK(check_open());
   const auto owner = known_.find(pipeline)->number;
-  const auto start = after == nullptr ? std::string() : layout::dead_letter_key(owner, known->number, after->id()) + '\0';
+  const auto start =
+      after == nullptr ? std::string() : layout::dead_letter_key(owner, known->number, after->id()) + '\0';
   const auto within = layout::dead_letters_prefix(owner, known->number);
   std::size_t bytes = 0;
   auto read = visit(*database_, within, start, false, [&](auto key, auto value) -> Result<bool> {

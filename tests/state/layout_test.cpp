@@ -73,9 +73,9 @@ TEST(StateLayout, OrdersClaimsAndFindsTheEndOfThoseBelowAPosition) {
   const auto after = [](std::string_view shard, std::string_view number) {
     return layout::after_claims_key(1, 1, shard, stream::SequenceNumber(number));
   };
-  const std::vector<std::string> keys{after("a", ""), key("a", "9"),  key("a", "9", true, 0xffffffff),
+  const std::vector<std::string> keys{after("a", ""),  key("a", "9"),  key("a", "9", true, 0xffffffff),
                                       after("a", "9"), key("a", "10"), after("a", "10"),
-                                      key("a", "11"), after("b", ""),  key("b", "1")};
+                                      key("a", "11"),  after("b", ""), key("b", "1")};
   EXPECT_TRUE(std::is_sorted(keys.begin(), keys.end()));
   EXPECT_EQ(std::adjacent_find(keys.begin(), keys.end()), keys.end());
 }
@@ -129,8 +129,7 @@ TEST(StateLayout, RefusesLengthsBeyondTheValue) {
 // Dead letters are listed in the order of their records; keys are compared as bytes.
 TEST(StateLayout, OrdersDeadLettersByShardThenNumber) {
   const auto key = [](std::string shard, std::string_view number, std::uint32_t sub = 0, bool unpacked = false) {
-    return layout::dead_letter_key(1, 1,
-                                   {std::move(shard), stream::SequenceNumber(number), unpacked, sub});
+    return layout::dead_letter_key(1, 1, {std::move(shard), stream::SequenceNumber(number), unpacked, sub});
   };
   const std::vector<std::string> keys{key("", "9"),
                                       key("a", ""),

@@ -130,7 +130,8 @@ TYPED_TEST_P(LetterConformance, RewritesLettersThatAreThereAndOnlyThose) {
   Draft draft;
   draft.letter("a", "2", "longer");
   draft.commit.dead_letters.back().code = "MissingKey";
-  draft.again(2).letter("a", "4", "four").again(2).letter("b", "2", "b").again(2).letter("a", "2", "x", 1, true).again(2);
+  draft.again(2).letter("a", "4", "four").again(2).letter("b", "2", "b").again(2);
+  draft.letter("a", "2", "x", 1, true).again(2);
   for (const auto* time : {"the first time", "repeated"}) {
     ASSERT_TRUE(draft.into(store).ok()) << time;
     EXPECT_EQ(letters_of(store), "one,longer,three") << time;
@@ -250,7 +251,9 @@ TYPED_TEST_P(LetterConformance, HoldsTheBoundAgainstThreads) {
       EXPECT_TRUE(Draft().discover(shard).into(store).ok());
       for (int i = 1; i <= 20; ++i) {
         const auto at = i == 1 ? "" : std::to_string(i - 1);
-        const auto done = Draft().advance(shard, at, std::to_string(i)).letter(shard, "1" + at).bound(50, 99).into(store);
+        Draft draft;
+        draft.advance(shard, at, std::to_string(i)).letter(shard, "1" + at).bound(50, 99);
+        const auto done = draft.into(store);
         if (!done) {
           EXPECT_EQ(done.error().code, "DeadLettersFull");
           return;

@@ -59,8 +59,8 @@ class Disk final : public rocksdb::FileSystemWrapper {
                     rocksdb::IODebugContext* debug) override {
       return disk_.fails() ? broken() : FSWritableFileOwnerWrapper::Append(data, options, debug);
     }
-    IOStatus Append(const rocksdb::Slice& data, const rocksdb::IOOptions& options,
-                    const rocksdb::DataVerificationInfo&, rocksdb::IODebugContext* debug) override {
+    IOStatus Append(const rocksdb::Slice& data, const rocksdb::IOOptions& options, const rocksdb::DataVerificationInfo&,
+                    rocksdb::IODebugContext* debug) override {
       return Append(data, options, debug);
     }
     IOStatus Sync(const rocksdb::IOOptions& options, rocksdb::IODebugContext* debug) override {

@@ -185,7 +185,9 @@ struct Handler {
   }
 };
 inline ShardEvent event(std::string_view number) { return {stream::SequenceNumber(number), false, 0}; }
-inline ShardEvent event(std::string_view number, std::uint32_t sub) { return {stream::SequenceNumber(number), true, sub}; }
+inline ShardEvent event(std::string_view number, std::uint32_t sub) {
+  return {stream::SequenceNumber(number), true, sub};
+}
 
 /// The payloads of all dead letters of one page, joined by commas: what is there at a glance.
 inline std::string letters_of(Store& store, std::string_view pipeline = "flights",

@@ -163,9 +163,9 @@ class Store {
   /// The pipeline's dead letters of all streams; exact, and cheap to ask for.
   virtual Task<LetterSum> dead_letter_sum(std::string_view pipeline) = 0;
 
-  /// Forgets everything about the pipeline: rows, positions, gaps, dead letters, claims, definition. All of it or, where it
-  /// fails (`retry`), nothing or all; durable when complete. A pipeline unknown here is forgotten already. Whoever
-  /// still commits for it then gets a `conflict`, for its shards are not known; under its name another may start.
+  /// Forgets everything about the pipeline: rows, positions, gaps, dead letters, claims, definition. All of it or,
+  /// where it fails (`retry`), nothing or all; durable when complete. A pipeline unknown here is forgotten already.
+  /// Whoever still commits for it gets a `conflict`, for its shards are not known; another may start under its name.
   virtual Task<void> forget(std::string_view pipeline) = 0;
 
   /// Makes a copy of everything in a directory that does not exist yet, beside directories that do: one moment
