@@ -153,8 +153,8 @@ class QueryState final : public Command {
       return {};
     }));
     if (gaps > 0) {
-      context.console.say(
-          fmt::format("weir query: {} on record: the totals may lack what was lost there ({})", counted(gaps, "gap"), first));
+      context.console.say(fmt::format("weir query: {} on record: the totals may lack what was lost there ({})",
+                                      counted(gaps, "gap"), first));
     }
     return {};
   }

@@ -257,9 +257,10 @@ bool Table::squeeze(bool within_words) {
   };
   while (width() > console_.columns()) {
     // The widest gives way first: broken short names are the hardest to read.
-    const auto widest = std::max_element(columns_.begin(), columns_.end(), [&](const Column& left, const Column& right) {
-      return std::pair(spare(left) > 0, left.width) < std::pair(spare(right) > 0, right.width);
-    });
+    const auto widest =
+        std::max_element(columns_.begin(), columns_.end(), [&](const Column& left, const Column& right) {
+          return std::pair(spare(left) > 0, left.width) < std::pair(spare(right) > 0, right.width);
+        });
     if (spare(*widest) == 0) {
       return false;
     }

@@ -259,9 +259,8 @@ class FaultFile {
           stream, fault, [](Operation call) { return names_stream(call); }, "stream", "all but ListStreams"));
     }
     if (const YAML::Node shard = node["shard"]) {
-      WEIR_TRY(fault.shard, name(shard, "a shard's id, as shardId-000000000000", [](std::string_view id) {
-                 return shard_index_of(id).has_value();
-               }));
+      WEIR_TRY(fault.shard, name(shard, "a shard's id, as shardId-000000000000",
+                                 [](std::string_view id) { return shard_index_of(id).has_value(); }));
       WEIR_CHECK(check_choice(
           shard, fault, [](Operation call) { return names_shard(call); }, "shard",
           "GetShardIterator, GetRecords, SplitShard, MergeShards"));

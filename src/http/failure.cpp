@@ -136,8 +136,9 @@ Error out_of_descriptors(int number, std::string_view origin) {
                              "raise the limit (ulimit -n)",
                              place, limit.rlim_cur));
   }
-  return retry("TooManyOpenFiles",
-               fmt::format("no connection to {}: this machine has as many files and connections open as it may", place));
+  return retry(
+      "TooManyOpenFiles",
+      fmt::format("no connection to {}: this machine has as many files and connections open as it may", place));
 }
 
 Error failure_of(CURLcode code, CURL* easy, std::string_view origin, const Proxy& proxy, std::string_view detail) {

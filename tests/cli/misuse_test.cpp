@@ -34,7 +34,8 @@ struct MisuseTest : CommandTest {
 TEST_F(MisuseTest, OfTheCommandLine) {
   write_pipeline();
   expect_misuse({"ptu"}, "there is no command 'ptu'; did you mean 'put'?");
-  expect_misuse({"dead", "lst", "--help"}, "'dead' needs a second word, one of list, show, export, replay, drop; did you mean 'list'?");
+  expect_misuse({"dead", "lst", "--help"},
+                "'dead' needs a second word, one of list, show, export, replay, drop; did you mean 'list'?");
   expect_misuse({"dead"}, "'dead' needs a second word, one of list, show, export, replay, drop");
   expect_misuse({"--endpoint", "x", "put"},
                 "found '--endpoint' where a command was expected; options follow the command");

@@ -154,9 +154,10 @@ TEST_F(PutTest, NamesTheServicesErrorBesideItsSentence) {
   const auto put = run({"put", "s"}, "a\n");
   EXPECT_EQ(put.status, 1);
   EXPECT_THAT(put.err, HasSubstr(" (InternalFailure, HTTP 500, request "));
-  EXPECT_TRUE(put.err.ends_with(")\n0 records put for certain: nothing before it\n"
-                                "line 1 may be there too, once or more: no answer told\n"
-                                "nothing after line 1 was sent\n"))
+  EXPECT_TRUE(
+      put.err.ends_with(")\n0 records put for certain: nothing before it\n"
+                        "line 1 may be there too, once or more: no answer told\n"
+                        "nothing after line 1 was sent\n"))
       << put.err;
 }
 
@@ -173,9 +174,10 @@ TEST_F(PutTest, SaysWhichLinesMayBeThereWhenAnswersAreLost) {
   put.write("b\nc\n");
   const auto end = put.finish();
   EXPECT_EQ(end.status, 1);
-  EXPECT_TRUE(end.err.ends_with("\n1 record put for certain: every line up to 1\n"
-                                "lines 2 to 3 may be there too, once or more: no answer told\n"
-                                "nothing after line 3 was sent\n"))
+  EXPECT_TRUE(
+      end.err.ends_with("\n1 record put for certain: every line up to 1\n"
+                        "lines 2 to 3 may be there too, once or more: no answer told\n"
+                        "nothing after line 3 was sent\n"))
       << end.err;
   EXPECT_THAT(end.out, HasSubstr("{\"records\":1,"));
   EXPECT_THAT(end.out, HasSubstr(",\"in_doubt\":2}\n"));

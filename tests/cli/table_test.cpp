@@ -114,8 +114,9 @@ TEST_F(TableTest, AnOverflowStandsWhereItsNumberWould) {
 
 // true and "true", 1 and "1" are two keys each, and an empty one is a blank: as printed here, each can be asked for.
 TEST_F(TableTest, KeysAreShownAsTheyCanBeTyped) {
-  for (const auto* key : {"true", R"("true")", "1234", R"("1234")", R"("-1.5e3")", R"("")", R"(" a")", R"("[a")", R"("\"a")",
-                          R"("2001-01-10")", R"("JFK LAX")", R"({"base64":"/w=="})", R"(["JFK",7])", R"("a\u001b[2Jb")"}) {
+  for (const auto* key :
+       {"true", R"("true")", "1234", R"("1234")", R"("-1.5e3")", R"("")", R"(" a")", R"("[a")", R"("\"a")",
+        R"("2001-01-10")", R"("JFK LAX")", R"({"base64":"/w=="})", R"(["JFK",7])", R"("a\u001b[2Jb")"}) {
     add(fmt::format(R"({{"key":{},"n":1}})", key));
   }
   EXPECT_EQ(printed(),

@@ -1,5 +1,6 @@
 #include "weir/pipeline/file.hpp"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
 
@@ -11,6 +12,8 @@
 
 namespace weir::pipelines {
 namespace {
+
+using ::testing::HasSubstr;
 
 const std::string head = "name: departures\nsource: { stream: flights }\n";
 const std::string tail = "key: origin\naggregates: { flights: count }\n";
