@@ -37,7 +37,8 @@ class Pages {
     std::vector<state::DeadLetter> page;
     std::size_t bytes = 0;
     while (at_ < ids_.size() && page.size() < letters_per_commit && bytes < state::letter_page_bytes) {
-      WEIR_CO_TRY(auto letter, co_await store_.dead_letter(pipeline_, source_, ids_[at_++]));
+      const auto& id = ids_[at_++];
+      WEIR_CO_TRY(auto letter, co_await store_.dead_letter(pipeline_, source_, id));
       if (letter) {
         bytes += letter->payload.size();
         page.push_back(*std::move(letter));

@@ -447,10 +447,9 @@ std::string encode(const LetterSum& value) {
 
 std::optional<LetterSum> decode_letter_sum(std::string_view bytes) {
   auto reader = Reader::of_value(bytes);
-  LetterSum value;
-  value.letters = reader.varint();
-  value.bytes = reader.varint();
-  return finish(reader, std::move(value));
+  const auto letters = reader.varint();
+  const auto payload_bytes = reader.varint();
+  return finish(reader, LetterSum{letters, payload_bytes});
 }
 
 std::string encode_claim(bool confirmed) {

@@ -122,7 +122,7 @@ Result<Report> run(stream::Source& source, const Result<pipelines::PipelinePtr>&
     return built.error();
   }
   Job job;
-  static_cast<Own&>(job) = options;
+  static_cast<Own&>(job) = static_cast<const Own&>(options);
   job.pipeline = *built;
   WEIR_TRY(auto reports, run(source, std::vector<Job>{std::move(job)}, options));
   return std::move(reports.front());
