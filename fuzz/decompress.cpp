@@ -10,7 +10,7 @@
 
 namespace {
 
-using namespace weir::decode;  // NOLINT(google-build-using-namespace)
+using namespace weir::decode;
 
 constexpr std::size_t bytes_max = 100'000;
 

@@ -13,7 +13,7 @@
 
 namespace {
 
-using namespace weir::stream;  // NOLINT(google-build-using-namespace)
+using namespace weir::stream;
 
 void require(bool claim) {
   if (!claim) {

@@ -83,7 +83,7 @@ Task<void> StreamSource::read(stream::Share share, const stream::Positions& posi
   try {
     done = co_await shared.read(share, positions, sink, stop);
   } catch (...) {
-    thrown = std::current_exception();
+    thrown = std::current_exception();  // whatever the sink throws is thrown on, once the reader is counted out
   }
   {
     const std::scoped_lock lock(shared.mutex);

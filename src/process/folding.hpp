@@ -27,7 +27,7 @@ void fold_all(pipelines::Folder& folder, std::span<const stream::RawRecord> reco
       throw;  // no fault of the record
     } catch (const std::exception& exception) {
       thrown = exception.what();
-    } catch (...) {
+    } catch (...) {  // user code may throw anything; the record is kept
       thrown = "an exception that is no std::exception";
     }
     for (auto& failure : failures) {

@@ -3,8 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <list>
-
+#include "tests/support/batches.hpp"
 #include "tests/support/scripted_store.hpp"
 #include "tests/support/word_count.hpp"
 #include "weir/simulation/virtual_time.hpp"
@@ -80,16 +79,7 @@ class GroupTest : public ::testing::Test {
   }
 
   stream::Batch batch(const std::string& shard, std::uint64_t first, const Words& words) {
-    stream::Batch made;
-    made.shard = shard;
-    for (const auto& word : words) {
-      texts.push_back(word);
-      const auto& text = texts.back();
-      texts.push_back(std::to_string(first++));
-      made.records.push_back({texts.back(), text, "key", time.now()});
-    }
-    made.read_up_to = time.now();
-    return made;
+    return batches.make(shard, first, words);
   }
   Result<void> accept(stream::Batch made) { return time.run(group->accept(std::move(made))); }
   Result<void> close() {
@@ -111,6 +101,7 @@ class GroupTest : public ::testing::Test {
   }
 
   simulation::VirtualTime time;
+  weir::testing::Batches batches{time};
   Counted one{"one", time};
   Counted two{"two", time};
   OnGap on_gap = OnGap::halt;
@@ -118,7 +109,6 @@ class GroupTest : public ::testing::Test {
   stream::Positions read_from;
   std::unique_ptr<Group> group;
   std::optional<Result<void>> running;
-  std::list<std::string> texts;
 };
 
 TEST_F(GroupTest, GivesEveryRecordToEachPipeline) {

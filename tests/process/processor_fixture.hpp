@@ -3,8 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <list>
-
+#include "tests/support/batches.hpp"
 #include "tests/support/scripted_store.hpp"
 #include "tests/support/word_count.hpp"
 #include "weir/process/processor.hpp"
@@ -54,18 +53,8 @@ class ProcessorTest : public ::testing::Test {
     time.start(processor->run(abandon.get_token()), running);
   }
 
-  // Records numbered from `first` on; the texts live in the fixture.
   stream::Batch batch(const std::string& shard, std::uint64_t first, const Words& words) {
-    stream::Batch made;
-    made.shard = shard;
-    for (const auto& word : words) {
-      texts.push_back(word);
-      const auto& text = texts.back();
-      texts.push_back(std::to_string(first++));
-      made.records.push_back({texts.back(), text, "key", time.now()});
-    }
-    made.read_up_to = time.now();
-    return made;
+    return batches.make(shard, first, words);
   }
   Result<void> accept(stream::Batch made) { return time.run(processor->accept(std::move(made))); }
   Result<void> settled(const std::string& shard) { return time.run(processor->settled(shard)); }
@@ -91,6 +80,7 @@ class ProcessorTest : public ::testing::Test {
   }
 
   simulation::VirtualTime time;
+  weir::testing::Batches batches{time};
   weir::testing::DecimalCombiner combiner;
   ScriptedStore store{combiner, time};
   weir::testing::WordCount pipeline;
@@ -100,7 +90,6 @@ class ProcessorTest : public ::testing::Test {
   std::stop_source abandon;
   std::unique_ptr<Processor> processor;
   std::optional<Result<void>> running;
-  std::list<std::string> texts;
 };
 
 }  // namespace weir::process::testing
