@@ -14,7 +14,7 @@ int main() {
   weir::kinesis::Config<Flight> config(*client, "flights", weir::json_decoder<Flight>());
   auto flights = weir::kinesis::Source<Flight>::make(config).value();
   auto departures = weir::pipeline<Flight>("departures").key(&Flight::origin).keep("flights", weir::count());
-  departures.keep("delay", weir::mean(&Flight::delay));
+  departures.keep("delay", weir::mean(&Flight::delay)).keep("worst", weir::max(&Flight::delay));
   auto report = weir::worker::run(*flights, departures);
   std::puts(report ? "every shard has ended" : report.error().message.c_str());
 }

@@ -39,6 +39,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (seen > size) {
     std::abort();
   }
+  (void)layout::decode_claim_key(bytes);
+  if (const auto claim = layout::decode_claim(bytes); claim && layout::encode_claim(*claim) != bytes) {
+    std::abort();
+  }
   // The first byte says where the key ends and the value begins.
   if (!bytes.empty()) {
     const auto split = std::min<std::size_t>(static_cast<unsigned char>(bytes[0]), size - 1);

@@ -40,6 +40,7 @@ Result<T> told_of(Result<T> decoded, const http::Reply& reply) {
   }
   auto error = std::move(decoded).error();
   error.http_status = reply.status;
+  error.may_have_taken_effect = true;
   error.request_id = reply.headers.find("x-amzn-requestid").value_or("").substr(0, 128);
   return error;
 }

@@ -61,6 +61,7 @@ Task<http::Reply> ServiceClient::call(std::string_view operation, std::string_vi
   RetryPolicy::Attempts attempts(retry_, kind);
   bool corrected = false;
   bool refreshed = false;
+  bool in_doubt = false;  // whether an attempt so far may have taken effect
   WEIR_CO_TRY(auto credentials, co_await credentials_->get(stop));
   for (;;) {
     const auto signed_at = now();
@@ -72,6 +73,9 @@ Task<http::Reply> ServiceClient::call(std::string_view operation, std::string_vi
     }
     auto error = reply ? service_error(operation, *reply) : reply.error();
     erase_secrets(error, credentials);
+    // A server's own failure, or a gateway's before it, does not tell how far it came.
+    in_doubt = in_doubt || error.may_have_taken_effect || error.http_status >= 500;
+    error.may_have_taken_effect = in_doubt;
     if (error.is_stopped() || stop.stop_requested()) {
       co_return stopped();
     }

@@ -241,22 +241,29 @@ std::string help_of(Command& command) {
   return out;
 }
 
-std::string overview() {
-  std::string out =
-      "weir: exact aggregates of Amazon Kinesis Data Streams\n\n"
-      "Usage: weir COMMAND [arguments]\n\n";
+std::string overview(std::string_view first_word) {
+  std::string out = "weir: exact aggregates of Amazon Kinesis Data Streams\n\n";
+  out += fmt::format("Usage: weir {} [arguments]\n\n",
+                     first_word.empty() ? "COMMAND" : fmt::format("{} COMMAND", first_word));
+  std::string example;
   for (const auto& command : all_commands()) {
     const auto words = command->words();
-    out += fmt::format("  {:<12}{}\n", words.name, words.summary);
+    if (first_word.empty() || words.name.starts_with(std::string(first_word) + " ")) {
+      out += fmt::format("  {:<13}{}\n", words.name, words.summary);
+      example = example.empty() ? words.example : example;
+    }
   }
   out +=
-      "\nweir COMMAND --help says more, with an example; weir --version prints the version.\n"
+      "\nweir COMMAND --help says more, with an example; weir --version: the version.\n"
       "Exit status: 0 done, 1 failed, 2 the arguments or a file of yours is wrong.\n"
-      "Data goes to standard output, words to standard error. NO_COLOR turns colours off.\n\n"
-      "Example:\n"
-      "  weir local --streams flights:4 &\n"
-      "  weir put flights flights.jsonl --endpoint http://127.0.0.1:4567\n";
-  return out;
+      "Data goes to standard output, words to standard error; NO_COLOR: no colours.\n\n"
+      "Example:\n";
+  if (first_word.empty()) {
+    return out +
+           "  weir local --streams flights:4 &\n"
+           "  weir put flights flights.jsonl --endpoint http://127.0.0.1:4567\n";
+  }
+  return out + "  " + example.substr(0, example.find('\n')) + "\n";
 }
 
 void require_whole_number(CLI::Option& option, std::uint64_t least, std::uint64_t most) {

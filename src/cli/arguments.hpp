@@ -19,7 +19,7 @@ Result<void> parse_arguments(Command& command, const std::vector<std::string>& a
 /// The help of one command, 80 columns wide.
 std::string help_of(Command& command);
 /// The help of all.
-std::string overview();
+std::string overview(std::string_view first_word = {});
 
 /// Refuses what is no whole number within the bounds, in words.
 void require_whole_number(CLI::Option& option, std::uint64_t least, std::uint64_t most);

@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <exception>
 #include <new>
-#include <optional>
 
 #include "cli/arguments.hpp"
 #include "cli/log.hpp"
@@ -36,29 +35,25 @@ std::size_t words_that_name(const std::string& name, const std::vector<std::stri
   return arguments.size() > 1 && arguments[1] == name.substr(blank + 1) ? 2 : 0;
 }
 
-Error unknown_command(const Commands& commands, const std::vector<std::string>& arguments) {
-  const auto names = names_of(commands);
-  for (const auto& name : names) {
-    const auto blank = name.find(' ');
-    if (blank != std::string::npos && name.substr(0, blank) == arguments[0]) {
-      return misuse(fmt::format("'{}' needs a second word; did you mean '{}'?", arguments[0], name));
+// The commands of two words whose first is this one.
+std::vector<std::string> second_words(const Commands& commands, const std::string& first) {
+  std::vector<std::string> words;
+  for (const auto& name : names_of(commands)) {
+    if (const auto blank = name.find(' '); blank != std::string::npos && name.substr(0, blank) == first) {
+      words.push_back(name.substr(blank + 1));
     }
   }
-  return misuse(fmt::format("there is no command '{}'{}", printable(arguments[0]), did_you_mean(arguments[0], names)));
+  return words;
 }
 
-// `weir dead --help`: the command of two words that help is wanted of.
-std::optional<std::string> name_in_question(const Commands& commands, const std::vector<std::string>& arguments) {
-  if (arguments.size() < 2 || (arguments[1] != "--help" && arguments[1] != "-h")) {
-    return {};
+Error unknown_command(const Commands& commands, const std::vector<std::string>& arguments) {
+  const auto words = second_words(commands, arguments[0]);
+  if (words.empty()) {
+    return misuse(fmt::format("there is no command '{}'{}", printable(arguments[0]),
+                              did_you_mean(arguments[0], names_of(commands))));
   }
-  for (const auto& name : names_of(commands)) {
-    const auto blank = name.find(' ');
-    if (blank != std::string::npos && name.substr(0, blank) == arguments[0]) {
-      return name;
-    }
-  }
-  return {};
+  const auto meant = arguments.size() > 1 ? did_you_mean(arguments[1], words) : std::string();
+  return misuse(fmt::format("'{}' needs a second word, one of {}{}", arguments[0], fmt::join(words, ", "), meant));
 }
 
 bool asks_for_help(const std::vector<std::string>& arguments) {
@@ -74,7 +69,7 @@ bool asks_for_help(const std::vector<std::string>& arguments) {
 }
 
 struct Choice {
-  std::unique_ptr<Command> command;  // null: help of all was wanted
+  std::unique_ptr<Command> command;  // null: help of all was wanted, or of those that begin with this argument
   std::vector<std::string> arguments;
 };
 
@@ -98,8 +93,10 @@ Result<Choice> choose(std::vector<std::string> arguments) {
         fmt::format("found '{}' where a command was expected; options follow the command", printable(arguments[0])));
   }
   auto commands = all_commands();
-  if (auto full = name_in_question(commands, arguments)) {
-    arguments = {full->substr(0, full->find(' ')), full->substr(full->find(' ') + 1), "--help"};
+  const bool asks = arguments.size() == 2 && (arguments[1] == "--help" || arguments[1] == "-h");
+  if (asks && !second_words(commands, arguments[0]).empty()) {
+    choice.arguments.push_back(arguments[0]);
+    return choice;
   }
   for (auto& command : commands) {
     const auto taken = words_that_name(command->words().name, arguments);
@@ -153,7 +150,7 @@ Exit finish(Result<void> outcome, Console& console, const std::string& name) {
 
 Exit run_chosen(Choice choice, Console& console) {
   if (choice.command == nullptr) {
-    return finish(console.print(overview()), console, "");
+    return finish(console.print(overview(choice.arguments.empty() ? "" : choice.arguments.front())), console, "");
   }
   auto& command = *choice.command;
   const auto name = command.words().name;
@@ -198,6 +195,13 @@ std::vector<std::unique_ptr<Command>> all_commands() {
   commands.push_back(run_command());
   commands.push_back(query_command());
   commands.push_back(dead_list_command());
+  commands.push_back(dead_show_command());
+  commands.push_back(dead_export_command());
+  commands.push_back(dead_replay_command());
+  commands.push_back(dead_drop_command());
+  commands.push_back(state_show_command());
+  commands.push_back(state_reset_command());
+  commands.push_back(state_copy_command());
   return commands;
 }
 

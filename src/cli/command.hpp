@@ -84,5 +84,13 @@ std::unique_ptr<Command> put_command();
 std::unique_ptr<Command> run_command();
 std::unique_ptr<Command> query_command();
 std::unique_ptr<Command> dead_list_command();
+// In dead_letters.cpp and state.cpp.
+std::unique_ptr<Command> dead_show_command();
+std::unique_ptr<Command> dead_export_command();
+std::unique_ptr<Command> dead_replay_command();
+std::unique_ptr<Command> dead_drop_command();
+std::unique_ptr<Command> state_show_command();
+std::unique_ptr<Command> state_reset_command();
+std::unique_ptr<Command> state_copy_command();
 
 }  // namespace weir::cli

@@ -3,9 +3,12 @@
 #include <fmt/format.h>
 
 #include <atomic>
+#include <boost/asio/this_coro.hpp>
+#include <chrono>
 
 #include "weir/aws/kinesis_client.hpp"
 #include "weir/base/clock.hpp"
+#include "weir/base/task_group.hpp"
 #include "weir/http/client.hpp"
 
 namespace weir::cli {
@@ -22,26 +25,49 @@ bool any_set(const aws::Environment& environment, std::initializer_list<const ch
 
 bool is_true(const std::string& text) { return text == "true" || text == "True" || text == "TRUE"; }
 
-// Says at once that nobody answers, which the client tries to mend for seconds. Until the first answer, once.
+// How long an endpoint may think before somebody who waits is told.
+constexpr std::chrono::seconds silence_max{3};
+
+// Says at once that nobody can be reached, and soon that nobody answers, which the client tries to mend for longer
+// than a person waits. Until the first answer, once each.
 class FirstContact {
  public:
   FirstContact(http::Client::Options options, Console& console, std::string endpoint)
       : client_(std::move(options)), console_(console), endpoint_(std::move(endpoint)) {}
 
   Task<http::Reply> send(const http::Request& request, std::stop_token stop) {
+    if (settled_) {
+      co_return co_await client_.send(request, std::move(stop));
+    }
+    auto executor = co_await boost::asio::this_coro::executor;
+    TaskGroup beside(executor, stop);
+    beside.spawn(say_if_silent(beside.stop_token()));
     auto reply = co_await client_.send(request, std::move(stop));
+    beside.request_stop();
+    static_cast<void>(co_await beside.wait());
     const bool failed = !reply && reply.error().next == Next::retry;
     if (!settled_.exchange(true) && failed) {
-      console_.note(fmt::format("cannot reach {}; trying again", endpoint_));
+      // What was sent has reached somebody.
+      console_.note(reply.error().may_have_taken_effect ? fmt::format("no answer from {}; trying again", endpoint_)
+                                                        : fmt::format("cannot reach {}; trying again", endpoint_));
     }
     co_return reply;
   }
 
  private:
+  Task<void> say_if_silent(std::stop_token stop) {
+    WEIR_CO_CHECK(co_await system_clock().sleep(silence_max, stop));
+    if (!settled_ && !waited_.exchange(true)) {
+      console_.note(fmt::format("no answer from {} for {} s; waiting", endpoint_, silence_max.count()));
+    }
+    co_return Result<void>();
+  }
+
   http::Client client_;
   Console& console_;
   const std::string endpoint_;
   std::atomic<bool> settled_{false};
+  std::atomic<bool> waited_{false};  // the wait has been told
 };
 
 // Errors of the transport name host and port; what to check depends on whose endpoint it is.

@@ -3,6 +3,13 @@
 #include <csignal>
 
 namespace weir::cli {
+namespace {
+
+// One wish can come as several signals: `timeout` sends its own to the command and then to the group that the
+// command is in, a terminal's Ctrl-C reaches whoever passes it on as well. Nobody changes their mind so fast.
+constexpr std::chrono::seconds one_wish{1};
+
+}  // namespace
 
 Interrupt::Interrupt(Console& console) : console_(console), signals_(loop_, SIGINT, SIGTERM) {
   wait();
@@ -19,7 +26,11 @@ void Interrupt::wait() {
     if (code) {
       return;
     }
+    const auto now = system_clock().elapsed();
     if (stop_.request_stop()) {
+      asked_ = now;
+    }
+    if (now - asked_ < one_wish) {
       wait();
       return;
     }

@@ -6,12 +6,13 @@
 #include <thread>
 
 #include "cli/console.hpp"
+#include "weir/base/clock.hpp"
 
 namespace weir::cli {
 
 /// SIGINT and SIGTERM as a request to stop, whatever the command is busy with: reaching the service, waiting
-/// for a state, reading. A second one ends the program at once, which loses nothing: what is stored is stored
-/// whole. Make it before anything is reached. `console` must outlive it.
+/// for a state, reading. A second one, a second later or more, ends the program at once, which loses nothing:
+/// what is stored is stored whole. Make it before anything is reached. `console` must outlive it.
 class Interrupt {
  public:
   explicit Interrupt(Console& console);
@@ -26,6 +27,7 @@ class Interrupt {
 
   Console& console_;
   std::stop_source stop_;
+  Duration asked_{};  // when the first came
   boost::asio::io_context loop_{1};
   boost::asio::signal_set signals_;
   std::thread thread_;

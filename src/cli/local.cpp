@@ -76,11 +76,8 @@ class Local final : public Command {
     if (!told_where && told_where.error().code != "BrokenPipe") {
       return told_where;
     }
-    signals.async_wait([&signals](const boost::system::error_code& /*code*/, int /*number*/) {
-      // A second signal ends the program at once.
-      boost::system::error_code ignored;
-      signals.clear(ignored);
-    });
+    // One is enough, and `timeout` sends two: what is under way has only until `drain_max`.
+    signals.async_wait([](const boost::system::error_code& /*code*/, int /*number*/) {});
     loop.run();
     server->stop();
     context.console.note(served(kinesis));

@@ -24,6 +24,8 @@ namespace weir::cli {
 namespace {
 
 constexpr std::chrono::milliseconds redraw_interval{100};
+// There may be as many as calls under way.
+constexpr std::size_t ranges_named_max = 4;
 
 // A file, or standard input; closes what it opened.
 class Input {
@@ -73,7 +75,8 @@ class Put final : public Command {
             "Each line of FILE (or of standard input) becomes a record: its bytes as they are, up\n"
             "to the line feed. An empty line is an empty record. Records go out 500 to a request\n"
             "with several requests under way; those that the service could not take are sent\n"
-            "again, so the order of records within a shard is not kept.\n\n"
+            "again, so the order of records within a shard is not kept. So is a request that got no\n"
+            "answer: if it had been taken after all, its records are there twice.\n\n"
             "Without --key each record gets a random partition key, which spreads records over\n"
             "all shards. With --key it is that field of the line's JSON. A line that can't be a\n"
             "record ends it: the lines before are put, and nothing after.",
@@ -164,6 +167,7 @@ class Put final : public Command {
       json.unsigned_integer("bytes", totals.bytes);
       json.unsigned_integer("calls", totals.calls);
       json.number("seconds", seconds);
+      json.unsigned_integer("in_doubt", totals.in_doubt);
       json.end_map();
       WEIR_CHECK(context.console.print(line + "\n"));
     }
@@ -175,13 +179,34 @@ class Put final : public Command {
     if (error.is_stopped()) {
       error.message = fmt::format("stopped before line {}", putter.first_line_left());
     }
-    const auto before = putter.first_line_left() - 1;
-    error.message +=
-        putter.put_later_lines()
-            ? fmt::format("\n{} put: the lines before it, and some after it", counted(totals.records, "record"))
-            : fmt::format("\n{} put: {}, nothing after", counted(totals.records, "record"),
-                          before == 0 ? "nothing before it" : fmt::format("every line up to {}", before));
+    error.message += "\n" + what_is_there(putter);
     return error;
+  }
+
+  // So that nobody puts twice what is there, or believes there what is not.
+  static std::string what_is_there(const Putter& putter) {
+    const auto records = counted(putter.totals().records, "record");
+    const auto doubts = putter.lines_in_doubt();
+    const auto before = putter.first_line_left() - 1;
+    const auto sure = putter.put_later_lines() ? std::string("the lines before it, and some after it")
+                      : before == 0            ? std::string("nothing before it")
+                                               : fmt::format("every line up to {}", before);
+    if (doubts.empty()) {
+      return fmt::format("{} put: {}{}", records, sure, putter.put_later_lines() ? "" : ", nothing after");
+    }
+    auto text = fmt::format("{} put for certain: {}", records, sure);
+    std::size_t named = 0;
+    for (const auto& [first, last] : doubts) {
+      // The last one named stands for all that follow.
+      const auto end = ++named == ranges_named_max ? doubts.back().last : last;
+      text += fmt::format("\n{} may be there too, once or more: no answer told",
+                          first == end ? fmt::format("line {}", first)
+                                       : fmt::format("{}lines {} to {}", end == last ? "" : "some of ", first, end));
+      if (named == ranges_named_max) {
+        break;
+      }
+    }
+    return fmt::format("{}\nnothing after line {} was sent", text, putter.last_line_sent());
   }
 
   std::string stream_;

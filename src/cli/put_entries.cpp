@@ -53,6 +53,7 @@ Task<PutOutcome> put_entries(api::KinesisApi& api, Clock& clock, api::PutRecords
     Error refusal;
     if (!reply) {
       refusal = reply.error();
+      outcome.in_doubt = outcome.in_doubt || refusal.may_have_taken_effect;
       if (refusal.next != Next::retry || !refusal.throttled) {
         outcome.error = std::move(refusal);
         break;
@@ -61,6 +62,7 @@ Task<PutOutcome> put_entries(api::KinesisApi& api, Clock& clock, api::PutRecords
     } else if (reply->results.size() != request.records.size()) {
       outcome.error = corrupt("BadReply", fmt::format("PutRecords answered for {} records, {} were sent",
                                                       reply->results.size(), request.records.size()));
+      outcome.in_doubt = true;
       break;
     } else {
       const auto before = outcome.records;
@@ -85,7 +87,10 @@ Task<PutOutcome> put_entries(api::KinesisApi& api, Clock& clock, api::PutRecords
       break;
     }
   }
-  outcome.first_left = round.places.empty() ? 0 : round.places.front();
+  if (!round.places.empty()) {
+    outcome.first_left = round.places.front();
+    outcome.last_left = round.places.back();
+  }
   co_return outcome;
 }
 

@@ -26,7 +26,11 @@ struct PutOutcome {
   std::uint64_t records = 0;   ///< stored
   std::uint64_t bytes = 0;     ///< their data
   std::optional<Error> error;  ///< why the rest was not
-  std::size_t first_left = 0;  ///< with `error`: the index, in the request as given, of the first one left
+  /// With `error`: the indices, in the request as given, of the first and the last one left.
+  std::size_t first_left = 0;
+  std::size_t last_left = 0;
+  /// With `error`: what is left may be stored nevertheless, once or more. A call went out, and no answer told.
+  bool in_doubt = false;
 };
 
 /// Puts every record of the request. Entries that the service could not store are sent again, after a wait,

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/redirect_error.hpp>
@@ -73,6 +74,7 @@ std::unique_ptr<PutBatch> Putter::take_batch() {
 }
 
 Task<void> Putter::send(std::unique_ptr<PutBatch> batch, std::stop_token stop) {
+  last_line_sent_ = std::max(last_line_sent_, batch->lines.back());
   auto outcome = co_await put_entries(api_, clock_, batch->request, options_.retry, random_(), stop);
   if (outcome) {
     totals_.records += outcome->records;
@@ -80,6 +82,10 @@ Task<void> Putter::send(std::unique_ptr<PutBatch> batch, std::stop_token stop) {
     ++totals_.calls;
     if (outcome->error) {
       const auto line = batch->lines[outcome->first_left];
+      if (outcome->in_doubt) {
+        totals_.in_doubt += batch->request.records.size();
+        in_doubt_.push_back({line, batch->lines[outcome->last_left]});
+      }
       auto error = *outcome->error;
       if (!error.is_stopped()) {
         const auto last = batch->lines.back();
@@ -97,6 +103,20 @@ Task<void> Putter::send(std::unique_ptr<PutBatch> batch, std::stop_token stop) {
   --under_way_;
   done_.notify();
   co_return Result<void>();
+}
+
+std::vector<Putter::LineRange> Putter::lines_in_doubt() const {
+  auto sorted = in_doubt_;
+  std::sort(sorted.begin(), sorted.end(), [](const auto& left, const auto& right) { return left.first < right.first; });
+  std::vector<LineRange> joined;
+  for (const auto& range : sorted) {
+    if (!joined.empty() && range.first <= joined.back().last + 1) {
+      joined.back().last = std::max(joined.back().last, range.last);
+    } else {
+      joined.push_back(range);
+    }
+  }
+  return joined;
 }
 
 void Putter::lose(std::uint64_t line, Error error) {

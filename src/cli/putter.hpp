@@ -28,6 +28,12 @@ class Putter {
     std::uint64_t records = 0;
     std::uint64_t bytes = 0;  ///< of their data
     std::uint64_t calls = 0;
+    std::uint64_t in_doubt = 0;  ///< records that may be stored beside those, once or more
+  };
+  struct LineRange {
+    std::uint64_t first = 0;
+    std::uint64_t last = 0;
+    friend bool operator==(const LineRange&, const LineRange&) = default;
   };
 
   Putter(api::KinesisApi& api, Clock& clock, RecordFeed& feed, LineReader& lines, std::string stream, Random random,
@@ -40,10 +46,15 @@ class Putter {
 
   /// What is stored so far.
   const Totals& totals() const noexcept { return totals_; }
-  /// The first line that was not put, on failure; every line before it was.
+  /// The first line that is not known to be put, on failure; every line before it was.
   std::uint64_t first_line_left() const noexcept { return first_line_left_; }
   /// Whether lines after that were put.
   bool put_later_lines() const noexcept { return last_line_put_ > first_line_left_; }
+  /// Lines that may be stored, once or more: their calls were sent, and no answer told. In order; neighbours
+  /// are one.
+  std::vector<LineRange> lines_in_doubt() const;
+  /// Nothing after it went out.
+  std::uint64_t last_line_sent() const noexcept { return last_line_sent_; }
 
  private:
   Task<void> send(std::unique_ptr<PutBatch> batch, std::stop_token stop);
@@ -66,6 +77,8 @@ class Putter {
   std::optional<Error> failure_;
   std::uint64_t first_line_left_ = 0;
   std::uint64_t last_line_put_ = 0;
+  std::uint64_t last_line_sent_ = 0;
+  std::vector<LineRange> in_doubt_;  // as the calls ended
 };
 
 }  // namespace weir::cli

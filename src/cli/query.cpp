@@ -83,7 +83,11 @@ class QueryState final : public Command {
             "largest value of an aggregate with --top N --by AGGREGATE. With none of these it\n"
             "prints the first 20 keys. Numbers are rounded for reading; --json prints them exact,\n"
             "one object to a line.\n"
-            "Since when an aggregate counts that was added to the file later is said beside it.\n\n"
+            "Gaps on record (what was lost before it could be read), and since when an aggregate\n"
+            "counts that was added to the file later, are said on standard error.\n\n"
+            "A KEY is typed as it is printed: a compound one as a JSON array, [\"JFK\",7]; a\n"
+            "string that spells a number, or is empty, in double quotes; one that is no UTF-8 as\n"
+            "{\"base64\":\"/w==\"}.\n\n"
             "Asks the worker that runs on the state; without one, opens the state itself. A key\n"
             "that isn't there is named on standard error, and the exit status is 1.",
             "weir query flights.yaml JFK LAX\n"
@@ -126,11 +130,35 @@ class QueryState final : public Command {
                    : all_         ? answers.ask(worker::Query(), print)
                                   : print_first(context, answers, print);
     auto finished = table.finish();
-    WEIR_CHECK(outcome ? finished : outcome);
-    return note_since(context, answers);
+    const bool absent = !outcome && outcome.error().code == told().code;
+    WEIR_CHECK(outcome || absent ? std::move(finished) : outcome);
+    WEIR_CHECK(say_gaps(context, answers));
+    WEIR_CHECK(note_since(context, answers));
+    return outcome;
   }
 
  private:
+  // Whoever takes the totals for those of the stream must know, with --quiet too.
+  static Result<void> say_gaps(Context& context, Answers& answers) {
+    worker::Query query;
+    query.type = worker::Query::Type::gaps;
+    std::uint64_t gaps = 0;
+    std::string first;
+    WEIR_CHECK(answers.ask(query, [&](std::string_view line) -> Result<void> {
+      if (++gaps == 1) {
+        WEIR_TRY(const auto gap, JsonRow::parse(line));
+        const auto* reason = gap.find("reason");
+        first = reason == nullptr ? std::string() : printable(reason->value);
+      }
+      return {};
+    }));
+    if (gaps > 0) {
+      context.console.say(
+          fmt::format("weir query: {} on record: the totals may lack what was lost there ({})", counted(gaps, "gap"), first));
+    }
+    return {};
+  }
+
   // An aggregate that was added later has not seen what the others have.
   static Result<void> note_since(Context& context, Answers& answers) {
     worker::Query query;

@@ -31,6 +31,20 @@ std::string_view sentence(simdjson::error_code code) {
   }
 }
 
+/// What is wrong with a payload that begins an object or array and does not end with one.
+std::string_view why_unended(std::string_view padded, const std::uint32_t* token, const std::uint32_t* end) {
+  std::size_t depth = 0;
+  for (; token != end; ++token) {
+    const char byte = padded[*token];
+    depth += byte == '{' || byte == '[' ? 1U : 0U;
+    depth -= byte == '}' || byte == ']' ? 1U : 0U;
+    if (depth == 0) {
+      return "not JSON: something follows the value";  // what came before ended it, and this is not the last token
+    }
+  }
+  return "not JSON: it ends inside an object or array";
+}
+
 }  // namespace
 
 /// Only the first stage of simdjson is used, through its parser's interface: it picks the widest vectors
@@ -83,7 +97,7 @@ JsonCursor Scratch::open(std::string_view padded, const char* slices) {
     // The cursor relies on this: see there.
     const char last = padded[end[-1]];
     if (last != '}' && last != ']') [[unlikely]] {
-      return failed("not JSON: it ends inside an object or array");
+      return failed(why_unended(padded, begin, end));
     }
   } else if (padded.data() != padded_.data()) {
     // A lone scalar ends at the payload's end, where any byte may follow: give it white space.

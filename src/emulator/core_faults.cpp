@@ -11,6 +11,13 @@ bool moves_records(Operation operation) {
          operation == Operation::get_shard_iterator || operation == Operation::get_records;
 }
 
+// A caller cannot tell whether the call took effect first.
+Error closed(std::string when) {
+  Error error(Next::retry, "ConnectionClosed", "the connection was closed " + std::move(when));
+  error.may_have_taken_effect = true;
+  return error;
+}
+
 }  // namespace
 
 Faults::Strike Core::begin(Operation operation, const Target& target) {
@@ -36,7 +43,7 @@ Result<void> Core::before(const Fault& fault, Operation operation, const Target&
     case Fault::Kind::expired_iterator:
       return service_error("ExpiredIteratorException", "Iterator expired because of a scripted fault.");
     case Fault::Kind::cut:
-      return Error(Next::retry, "ConnectionClosed", "the connection was closed before a reply came");
+      return closed("before a reply came");
     case Fault::Kind::trim:
       // Where there is no such shard, the call itself says so.
       static_cast<void>(answer_trimmed(target.stream, target.shard, fault.trimmed_answer).ok());
@@ -57,10 +64,10 @@ Result<void> Core::before(const Fault& fault, Operation operation, const Target&
 
 Result<void> Core::after(const Fault& fault) const {
   if (fault.kind == Fault::Kind::lost_reply) {
-    return Error(Next::retry, "ConnectionClosed", "the connection was closed before a reply came");
+    return closed("before a reply came");
   }
   if (fault.kind == Fault::Kind::truncated) {
-    return Error(Next::retry, "ConnectionClosed", "the connection was closed in the middle of the reply");
+    return closed("in the middle of the reply");
   }
   return {};
 }

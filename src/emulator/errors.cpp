@@ -17,9 +17,11 @@ Error service_error(std::string code, std::string message) {
   } else if (error.code == "InternalFailure") {
     error.next = Next::retry;
     error.http_status = 500;
+    error.may_have_taken_effect = true;
   } else if (error.code == "ServiceUnavailable") {
     error.next = Next::retry;
     error.http_status = 503;
+    error.may_have_taken_effect = true;
   }
   return error;
 }

@@ -3,10 +3,13 @@
 #include <algorithm>
 #include <charconv>
 #include <fstream>
+#include <functional>
 #include <initializer_list>
 
 #include "emulator/fault_rules.hpp"
+#include "emulator/stream.hpp"
 #include "weir/emulator/faults.hpp"
+#include "weir/stream/stream_name.hpp"
 
 namespace weir::emulator {
 namespace {
@@ -169,8 +172,10 @@ class FaultFile {
     return wrong(node, found(node), expected);
   }
 
-  Result<std::string> name(const YAML::Node& node, const std::string& expected) const {
-    if (!node.IsScalar() || node.Scalar().empty()) {
+  /// What can be no name of one is never met.
+  Result<std::string> name(const YAML::Node& node, const std::string& expected,
+                           const std::function<bool(std::string_view)>& can_be) const {
+    if (!node.IsScalar() || !can_be(node.Scalar())) {
       return wrong(node, found(node), expected);
     }
     return node.Scalar();
@@ -249,12 +254,14 @@ class FaultFile {
       }
     }
     if (const YAML::Node stream = node["stream"]) {
-      WEIR_TRY(fault.stream, name(stream, "a stream's name"));
+      WEIR_TRY(fault.stream, name(stream, "a stream's name", stream::is_stream_name));
       WEIR_CHECK(check_choice(
           stream, fault, [](Operation call) { return names_stream(call); }, "stream", "all but ListStreams"));
     }
     if (const YAML::Node shard = node["shard"]) {
-      WEIR_TRY(fault.shard, name(shard, "a shard's id, as shardId-000000000000"));
+      WEIR_TRY(fault.shard, name(shard, "a shard's id, as shardId-000000000000", [](std::string_view id) {
+                 return shard_index_of(id).has_value();
+               }));
       WEIR_CHECK(check_choice(
           shard, fault, [](Operation call) { return names_shard(call); }, "shard",
           "GetShardIterator, GetRecords, SplitShard, MergeShards"));

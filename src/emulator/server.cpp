@@ -1,5 +1,7 @@
 #include "weir/emulator/server.hpp"
 
+#include <fcntl.h>
+
 #include <algorithm>
 #include <atomic>
 #include <boost/asio/as_tuple.hpp>
@@ -360,6 +362,8 @@ struct Server::State {
     const asio::ip::tcp::endpoint endpoint(address, shared.options.port);
     acceptor.open(endpoint.protocol(), error);
     if (!error) {
+      // A program started meanwhile would keep the port, and take connections that nobody answers.
+      ::fcntl(acceptor.native_handle(), F_SETFD, FD_CLOEXEC);
       acceptor.set_option(asio::socket_base::reuse_address(true), error);
     }
     if (!error) {

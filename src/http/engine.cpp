@@ -5,9 +5,11 @@
 
 #include <algorithm>
 #include <boost/asio/post.hpp>
+#include <cerrno>
 #include <new>
 #include <utility>
 
+#include "failure.hpp"
 #include "url.hpp"
 
 namespace weir::http {
@@ -226,6 +228,9 @@ void Engine::collect() {
     auto& call = *transfer.call;
     auto& host = *call.host;
     auto outcome = transfer.result(code, call.origin);
+    if (!outcome && code == CURLE_COULDNT_CONNECT && is_out_of_descriptors(open_error_)) {
+      outcome = out_of_descriptors(open_error_, call.origin);  // curl does not know: we open its sockets
+    }
     drop(call);
     finish(call, std::move(outcome));
     next_in_line(host);
@@ -317,6 +322,7 @@ bool Engine::add_socket(int fd, bool borrowed) {
 
 curl_socket_t Engine::on_open(void* self, curlsocktype, curl_sockaddr* address) noexcept {
   const int fd = ::socket(address->family, address->socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, address->protocol);
+  static_cast<Engine*>(self)->open_error_ = fd < 0 ? errno : 0;
   if (fd >= 0 && !static_cast<Engine*>(self)->add_socket(fd, false)) {
     ::close(fd);
     return CURL_SOCKET_BAD;

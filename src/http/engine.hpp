@@ -126,6 +126,8 @@ class Engine final : public SocketEvents, public std::enable_shared_from_this<En
   bool timer_waits_ = false;
   std::optional<Clock::time_point> due_;  // when curl wants to be called; the epoch: at once
 
+  int open_error_ = 0;  // of the latest socket that could not be had; 0 once one could
+
   std::map<std::string, Host, std::less<>> hosts_;
   std::vector<Call*> calls_;
   std::uint64_t last_call_ = 0;

@@ -1,6 +1,7 @@
 #include "failure.hpp"
 
 #include <fmt/format.h>
+#include <sys/resource.h>
 
 #include <cerrno>
 #include <string>
@@ -48,13 +49,36 @@ Error timeout(CURL* easy, const std::string& place) {
                    : fmt::format("no complete reply from {} in time: the service or the network is slow", place));
 }
 
-}  // namespace
-
-Error failure_of(CURLcode code, CURL* easy, std::string_view origin, const Proxy& proxy, std::string_view detail) {
-  const auto place = place_of(origin);
-  if (code == CURLE_RECV_ERROR && detail.find("chunked-encoding") != std::string_view::npos) {
-    code = CURLE_WEIRD_SERVER_REPLY;  // curl has no code of its own for broken chunks
+// Whether the request, or a part of it, may have gone out: then the peer may have acted on it. Not told by the
+// code alone: where a kept connection dies under a request, curl makes a new one by itself, and says only how
+// that went.
+bool was_sent(CURLcode code, CURL* easy) {
+  curl_off_t begun_us = 0;
+  long sent_bytes = 0;
+  curl_easy_getinfo(easy, CURLINFO_REQUEST_SIZE, &sent_bytes);
+  if (sent_bytes > 0) {
+    return true;
   }
+  switch (code) {
+    case CURLE_COULDNT_CONNECT:
+    case CURLE_COULDNT_RESOLVE_HOST:
+    case CURLE_COULDNT_RESOLVE_PROXY:
+    case CURLE_SSL_CONNECT_ERROR:
+    case CURLE_PEER_FAILED_VERIFICATION:
+    case CURLE_SSL_ISSUER_ERROR:
+    case CURLE_SSL_CACERT_BADFILE:
+    case CURLE_URL_MALFORMAT:
+      return false;
+    case CURLE_OPERATION_TIMEDOUT:
+      curl_easy_getinfo(easy, CURLINFO_PRETRANSFER_TIME_T, &begun_us);
+      return begun_us != 0;
+    default:
+      return true;
+  }
+}
+
+Error classify(CURLcode code, CURL* easy, std::string_view origin, const Proxy& proxy, std::string_view detail) {
+  const auto place = place_of(origin);
   switch (code) {
     case CURLE_COULDNT_CONNECT:
       return connect_failure(easy, place, proxy, detail);
@@ -97,6 +121,32 @@ Error failure_of(CURLcode code, CURL* easy, std::string_view origin, const Proxy
     default:
       return retry("TransferFailed", fmt::format("the request to {} failed: {}", place, curl_easy_strerror(code)));
   }
+}
+
+}  // namespace
+
+bool is_out_of_descriptors(int number) noexcept { return number == EMFILE || number == ENFILE; }
+
+Error out_of_descriptors(int number, std::string_view origin) {
+  rlimit limit{};
+  const auto place = place_of(origin);
+  if (number == EMFILE && ::getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+    return retry("TooManyOpenFiles",
+                 fmt::format("no connection to {}: this process has as many files and connections open as it may, {}: "
+                             "raise the limit (ulimit -n)",
+                             place, limit.rlim_cur));
+  }
+  return retry("TooManyOpenFiles",
+               fmt::format("no connection to {}: this machine has as many files and connections open as it may", place));
+}
+
+Error failure_of(CURLcode code, CURL* easy, std::string_view origin, const Proxy& proxy, std::string_view detail) {
+  if (code == CURLE_RECV_ERROR && detail.find("chunked-encoding") != std::string_view::npos) {
+    code = CURLE_WEIRD_SERVER_REPLY;  // curl has no code of its own for broken chunks
+  }
+  auto error = classify(code, easy, origin, proxy, detail);
+  error.may_have_taken_effect = was_sent(code, easy);
+  return error;
 }
 
 }  // namespace weir::http

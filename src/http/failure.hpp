@@ -14,4 +14,8 @@ namespace weir::http {
 /// may have been on the way.
 Error failure_of(CURLcode code, CURL* easy, std::string_view origin, const Proxy& proxy, std::string_view detail);
 
+/// Whether this errno says that a process, or the machine, has as many files open as it may.
+bool is_out_of_descriptors(int number) noexcept;
+Error out_of_descriptors(int number, std::string_view origin);
+
 }  // namespace weir::http

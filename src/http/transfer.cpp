@@ -207,6 +207,7 @@ void Transfer::fail(Error error) {
 Result<Reply> Transfer::result(CURLcode code, std::string_view origin) {
   if (error_) {
     auto error = *std::move(error_);
+    error.may_have_taken_effect = true;  // found in the reply
     error.message += " (" + place_of(origin) + ")";
     return error;
   }

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "weir/decode/text.hpp"
+#include "weir/wire/base64.hpp"
 
 namespace weir::pipelines {
 namespace {
@@ -64,7 +65,13 @@ void append_json(const decode::Value& value, std::string& out) {
       fmt::format_to(std::back_inserter(out), "{}", value.integer);
       break;
     case decode::Value::Kind::string:
-      append_json_string(value.string(), out);
+      if (decode::is_utf8(value.string())) {
+        append_json_string(value.string(), out);
+      } else {
+        out.append("{\"base64\":\"");
+        wire::append_base64(out, value.string());
+        out.append("\"}");
+      }
       break;
     default:
       out.append("null");

@@ -2,10 +2,12 @@
 
 #include <fmt/format.h>
 
+#include <deque>
 #include <optional>
 
 #include "pipeline/json_text.hpp"
 #include "weir/decode/scratch.hpp"
+#include "weir/wire/base64.hpp"
 
 namespace weir::pipelines {
 namespace {
@@ -13,9 +15,28 @@ namespace {
 using decode::JsonCursor;
 using decode::Value;
 
-/// One scalar that can be a key's part.
-bool read_part(JsonCursor& cursor, Value& value) {
+using Texts = std::deque<std::string>;  // what decoded parts point into
+
+/// {"base64":"..."}: see append_json.
+bool read_base64(JsonCursor& cursor, Value& value, Texts& texts) {
+  std::string_view encoded;
+  if (!cursor.enter_object() || cursor.first_member() != JsonCursor::Step::member || cursor.name() != "base64" ||
+      !cursor.string(encoded) || cursor.next_member() != JsonCursor::Step::end) {
+    return false;
+  }
+  auto bytes = wire::decode_base64(encoded);
+  if (!bytes) {
+    return false;
+  }
+  value = Value::of(std::string_view(texts.emplace_back(*std::move(bytes))));
+  return true;
+}
+
+/// One value that can be a key's part.
+bool read_part(JsonCursor& cursor, Value& value, Texts& texts) {
   switch (cursor.peek()) {
+    case '{':
+      return read_base64(cursor, value, texts);
     case '"': {
       std::string_view text;
       if (!cursor.string(text)) {
@@ -45,7 +66,7 @@ bool read_part(JsonCursor& cursor, Value& value) {
 }
 
 /// The parts of a key written as a JSON array.
-std::optional<std::vector<Value>> read_array(std::string_view text, decode::Scratch& scratch) {
+std::optional<std::vector<Value>> read_array(std::string_view text, decode::Scratch& scratch, Texts& texts) {
   JsonCursor cursor = scratch.open_unpadded(text);
   if (!cursor.valid() || cursor.peek() != '[' || !cursor.enter_array()) {
     return std::nullopt;
@@ -53,7 +74,7 @@ std::optional<std::vector<Value>> read_array(std::string_view text, decode::Scra
   std::vector<Value> parts;
   auto step = cursor.first_element();
   for (; step == JsonCursor::Step::member; step = cursor.next_element()) {
-    if (!read_part(cursor, parts.emplace_back())) {
+    if (!read_part(cursor, parts.emplace_back(), texts)) {
       return std::nullopt;
     }
   }
@@ -63,13 +84,14 @@ std::optional<std::vector<Value>> read_array(std::string_view text, decode::Scra
   return parts;
 }
 
-/// What a text without brackets may mean: always a string; also the integer or the boolean it spells.
-std::vector<Value> readings(std::string_view text, decode::Scratch& scratch) {
+/// What a text without brackets may mean: always a string; also the integer, the boolean, the quoted string or
+/// the bytes it spells.
+std::vector<Value> readings(std::string_view text, decode::Scratch& scratch, Texts& texts) {
   std::vector<Value> values{Value::of(text)};
-  if (!text.empty() && text.front() != '"') {
+  if (!text.empty()) {
     JsonCursor cursor = scratch.open_unpadded(text);
     Value value;
-    if (cursor.valid() && read_part(cursor, value) && cursor.finish()) {
+    if (cursor.valid() && read_part(cursor, value, texts) && cursor.finish()) {
       values.push_back(value);
     }
   }
@@ -92,12 +114,13 @@ std::string spell(const Spec& spec) {
 Result<std::vector<std::string>> row_keys_of(std::string_view text, const Spec& spec) {
   decode::Scratch scratch;
   std::vector<std::vector<Value>> candidates;
-  const auto array = read_array(text, scratch);
+  Texts texts;
+  const auto array = read_array(text, scratch, texts);
   if (array) {
     candidates.push_back(*array);
   }
   decode::Scratch plain;
-  for (const auto& value : readings(text, plain)) {
+  for (const auto& value : readings(text, plain, texts)) {
     candidates.push_back({value});
   }
   std::vector<std::string> keys;

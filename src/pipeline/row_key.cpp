@@ -73,7 +73,7 @@ bool RowKeyWriter::finish(std::uint64_t bucket) {
     bytes[i] = static_cast<char>(bucket >> (8 * (7 - i)));
   }
   put(bytes, sizeof(bytes));
-  return !too_long_;
+  return beyond_ == 0;
 }
 
 namespace {

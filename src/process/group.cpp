@@ -24,7 +24,7 @@ void Group::note(Processor& processor, Result<void> done) {
   }
   board.halt(done.error());
   if (log_ && processors_.size() > 1) {
-    log_(LogLevel::error, fmt::format("pipeline {} has halted: {}", board.pipeline(), to_string(done.error())));
+    log_(LogLevel::error, fmt::format("pipeline {} has halted: {}", board.pipeline(), done.error().message));
   }
 }
 

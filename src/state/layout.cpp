@@ -57,6 +57,16 @@ std::string key_of(char kind, Number first, Number second) {
   return key;
 }
 
+void put_event(std::string& key, std::string_view shard, const stream::SequenceNumber& number, bool unpacked,
+               std::uint32_t sub) {
+  put_text_ordered(key, shard);
+  // At most 129 digits (the service's model), so one byte holds the length.
+  key.push_back(static_cast<char>(number.text().size()));
+  key.append(number.text());
+  key.push_back(unpacked ? '\x01' : '\0');
+  put_u32_ordered(key, sub);
+}
+
 void put_hash_key(std::string& out, stream::HashKey key) {
   for (int shift = 120; shift >= 0; shift -= 8) {
     out.push_back(static_cast<char>(static_cast<unsigned char>(key >> static_cast<unsigned>(shift))));
@@ -190,6 +200,16 @@ class Reader {
   bool good_ = true;
 };
 
+LetterId read_event(Reader& key) {
+  LetterId id;
+  id.shard = key.text_ordered();
+  const auto digits = static_cast<unsigned char>(key.byte());
+  id.sequence_number = key.sequence_number(std::string(key.take(digits)));
+  id.unpacked = key.flag();
+  id.sub = key.u32_ordered();
+  return id;
+}
+
 template <class T>
 std::optional<T> finish(const Reader& reader, T&& value) {
   return reader.finished() ? std::optional<T>(std::forward<T>(value)) : std::nullopt;
@@ -216,13 +236,21 @@ std::string dead_letters_prefix(Number pipeline, Number stream) { return key_of(
 
 std::string dead_letter_key(Number pipeline, Number stream, const LetterId& id) {
   auto key = key_of('d', pipeline, stream);
-  put_text_ordered(key, id.shard);
-  // At most 129 digits (the service's model), so one byte holds the length.
-  key.push_back(static_cast<char>(id.sequence_number.text().size()));
-  key.append(id.sequence_number.text());
-  key.push_back(id.unpacked ? '\x01' : '\0');
-  put_u32_ordered(key, id.sub);
+  put_event(key, id.shard, id.sequence_number, id.unpacked, id.sub);
   return key;
+}
+
+std::string claims_prefix(Number pipeline, Number stream) { return key_of('e', pipeline, stream); }
+
+std::string claim_key(Number pipeline, Number stream, std::string_view shard, const ShardEvent& event) {
+  auto key = key_of('e', pipeline, stream);
+  put_event(key, shard, event.sequence_number, event.unpacked, event.sub);
+  return key;
+}
+
+std::string after_claims_key(Number pipeline, Number stream, std::string_view shard,
+                             const stream::SequenceNumber& last) {
+  return claim_key(pipeline, stream, shard, {last, true, 0xffffffffU}) + '\0';
 }
 
 std::string rows_prefix(Number pipeline) { return key_of('r', pipeline); }
@@ -232,7 +260,7 @@ std::string journal_key(std::uint32_t index) { return key_of('j', index); }
 
 std::vector<std::string> prefixes_of(Number pipeline) {
   std::vector<std::string> prefixes;
-  for (const char kind : {'c', 's', 'h', 'g', 'd', 'r'}) {
+  for (const char kind : {'c', 's', 'h', 'g', 'd', 'e', 'r'}) {
     prefixes.push_back(key_of(kind, pipeline));
   }
   return prefixes;
@@ -395,11 +423,11 @@ std::string encode(const DeadLetter& value) {
 std::optional<DeadLetter> decode_dead_letter(std::string_view key, std::string_view bytes) {
   DeadLetter value;
   Reader name(key);
-  value.shard = name.text_ordered();
-  const auto digits = static_cast<unsigned char>(name.byte());
-  value.sequence_number = name.sequence_number(std::string(name.take(digits)));
-  value.unpacked = name.flag();
-  value.sub = name.u32_ordered();
+  auto id = read_event(name);
+  value.shard = std::move(id.shard);
+  value.sequence_number = std::move(id.sequence_number);
+  value.unpacked = id.unpacked;
+  value.sub = id.sub;
   auto reader = Reader::of_value(bytes);
   value.arrival = reader.time();
   value.partition_key = reader.text();
@@ -423,6 +451,23 @@ std::optional<LetterSum> decode_letter_sum(std::string_view bytes) {
   value.letters = reader.varint();
   value.bytes = reader.varint();
   return finish(reader, std::move(value));
+}
+
+std::string encode_claim(bool confirmed) {
+  auto out = value_of();
+  out.push_back(confirmed ? 1 : 0);
+  return out;
+}
+
+std::optional<stream::ShardId> decode_claim_key(std::string_view key) {
+  Reader name(key);
+  auto id = read_event(name);
+  return finish(name, std::move(id.shard));
+}
+
+std::optional<bool> decode_claim(std::string_view bytes) {
+  auto reader = Reader::of_value(bytes);
+  return finish(reader, reader.flag());
 }
 
 std::string begin_journal_entry() { return value_of(); }

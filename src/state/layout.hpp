@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "weir/state/deduper.hpp"
 #include "weir/state/store.hpp"
 
 /// Keys and values in the RocksDB directory (docs/formats.md, "RocksDB"). Every value but a row begins with
@@ -33,6 +34,12 @@ std::string gap_key(Number pipeline, Number stream, std::uint32_t index);
 std::string dead_letters_prefix(Number pipeline, Number stream);           // d <pipeline> <stream>
 /// In the order of shard, sequence number (a number, so by length first), place within an aggregated record.
 std::string dead_letter_key(Number pipeline, Number stream, const LetterId& id);
+std::string claims_prefix(Number pipeline, Number stream);                 // e <pipeline> <stream>
+/// In the same order.
+std::string claim_key(Number pipeline, Number stream, std::string_view shard, const ShardEvent& event);
+/// The least key above those of the shard's events up to `last` and all that was unpacked from it.
+std::string after_claims_key(Number pipeline, Number stream, std::string_view shard,
+                             const stream::SequenceNumber& last);
 std::string rows_prefix(Number pipeline);                                  // r <pipeline>
 std::string journal_prefix();                                              // j
 std::string journal_key(std::uint32_t index);                              // j <index>
@@ -57,6 +64,7 @@ std::string encode(const stream::ShardPosition& value);
 std::string encode(const stream::Gap& value);
 std::string encode(const DeadLetter& value);  ///< without what the key says
 std::string encode(const LetterSum& value);
+std::string encode_claim(bool confirmed);
 
 /// A journal entry: the changes of rows of one commit, appended one by one.
 std::string begin_journal_entry();
@@ -69,6 +77,10 @@ std::optional<stream::Gap> decode_gap(std::string_view bytes);
 /// `key` without its prefix.
 std::optional<DeadLetter> decode_dead_letter(std::string_view key, std::string_view bytes);
 std::optional<LetterSum> decode_letter_sum(std::string_view bytes);
+/// Whose event it is; `key` without its prefix.
+std::optional<stream::ShardId> decode_claim_key(std::string_view key);
+/// Whether it is confirmed.
+std::optional<bool> decode_claim(std::string_view bytes);
 
 /// Takes a journal entry apart: `change(row key, delta)` for each; false if it is none.
 bool read_journal_entry(std::string_view bytes, const std::function<void(std::string_view, std::string_view)>& change);

@@ -191,6 +191,24 @@ Result<void> check_name(std::string_view name) {
   return {};
 }
 
+Result<const stream::ShardPosition*> claimed_at(const stream::Positions* stored, const stream::ShardId& shard,
+                                                std::span<const ShardEvent> events) {
+  const ShardEvent* before = nullptr;
+  for (const auto& event : events) {
+    if (!stream::is_sequence_number(event.sequence_number.text()) || (before != nullptr && !(*before < event))) {
+      return refused("BadClaim", fmt::format("events of shard {} are claimed out of order", shard.substr(0, 128)));
+    }
+    before = &event;
+  }
+  if (stored != nullptr) {
+    if (const auto at = stored->shards.find(shard); at != stored->shards.end()) {
+      return &at->second;
+    }
+  }
+  return Error(Next::conflict, "PositionConflict",
+               fmt::format("shard {} is not known, so nothing of it can be claimed", shard.substr(0, 128)));
+}
+
 bool is_well_formed(const LetterId& id) {
   return id.shard.size() <= key_bytes_max && is_well_formed(id.sequence_number);
 }

@@ -2,6 +2,7 @@
 
 #include <functional>
 
+#include "weir/state/deduper.hpp"
 #include "weir/state/store.hpp"
 
 namespace weir::state {
@@ -49,6 +50,11 @@ void enter(const Commit& commit, CommitChanges&& changes, stream::Positions& pos
 
 /// Whether a pipeline's or a stream's name can be stored.
 Result<void> check_name(std::string_view name);
+
+/// The position of the shard whose events are claimed or confirmed, for every `Deduper`: `conflict` where the shard
+/// is not known (`stored` null: nor the stream), `refused` where the events are not in the order of the shard.
+Result<const stream::ShardPosition*> claimed_at(const stream::Positions* stored, const stream::ShardId& shard,
+                                                std::span<const ShardEvent> events);
 
 /// Whether a dead letter can have this name; there is none with another.
 bool is_well_formed(const LetterId& id);

@@ -11,6 +11,7 @@ namespace {
 struct StreamState {
   stream::Positions positions;
   std::map<LetterId, DeadLetter> dead_letters;
+  std::map<stream::ShardId, std::map<ShardEvent, bool>> claims;  // whether confirmed
 };
 
 struct PipelineState {
@@ -29,13 +30,13 @@ struct MemoryStore::State {
     const auto at = pipelines.find(pipeline);
     return at == pipelines.end() ? nullptr : &at->second;
   }
-  const StreamState* find(std::string_view pipeline, std::string_view stream) const {
-    const auto* owner = find(pipeline);
-    if (owner == nullptr) {
+  StreamState* find(std::string_view pipeline, std::string_view stream) {
+    const auto owner = pipelines.find(pipeline);
+    if (owner == pipelines.end()) {
       return nullptr;
     }
-    const auto at = owner->streams.find(stream);
-    return at == owner->streams.end() ? nullptr : &at->second;
+    const auto at = owner->second.streams.find(stream);
+    return at == owner->second.streams.end() ? nullptr : &at->second;
   }
 
   const Combiner& combiner;
@@ -76,6 +77,11 @@ Task<void> MemoryStore::commit(const Commit& commit) {
   }
   pipeline.dead_letters = changes->letter_sum;
   enter(commit, *std::move(changes), stream.positions);
+  for (const auto& advance : commit.advances) {
+    if (const auto at = stream.claims.find(advance.shard); at != stream.claims.end()) {
+      std::erase_if(at->second, [&](const auto& claim) { return claim.first.sequence_number <= advance.to; });
+    }
+  }
   for (const auto& change : commit.rows) {
     auto at = pipeline.rows.lower_bound(change.key);
     if (at == pipeline.rows.end() || at->first != change.key) {
@@ -192,5 +198,35 @@ Task<void> MemoryStore::copy_to(const std::string& /*directory*/) {
 }
 
 Task<void> MemoryStore::sync() { co_return Result<void>(); }
+
+Task<std::vector<Claim>> MemoryStore::claim(std::string_view pipeline, std::string_view stream,
+                                            const stream::ShardId& shard, std::span<const ShardEvent> events) {
+  const std::scoped_lock lock(state_->mutex);
+  auto* known = state_->find(pipeline, stream);
+  WEIR_CO_TRY(const auto* position, claimed_at(known == nullptr ? nullptr : &known->positions, shard, events));
+  std::vector<Claim> claims;
+  for (const auto& event : events) {
+    if (event.sequence_number <= position->after) {
+      claims.push_back(Claim::confirmed);
+      continue;
+    }
+    const auto [at, is_new] = known->claims[shard].try_emplace(event, false);
+    claims.push_back(is_new ? Claim::fresh : at->second ? Claim::confirmed : Claim::unsure);
+  }
+  co_return claims;
+}
+
+Task<void> MemoryStore::confirm(std::string_view pipeline, std::string_view stream, const stream::ShardId& shard,
+                                std::span<const ShardEvent> events) {
+  const std::scoped_lock lock(state_->mutex);
+  auto* known = state_->find(pipeline, stream);
+  WEIR_CO_TRY(const auto* position, claimed_at(known == nullptr ? nullptr : &known->positions, shard, events));
+  for (const auto& event : events) {
+    if (event.sequence_number > position->after) {
+      known->claims[shard].insert_or_assign(event, true);
+    }
+  }
+  co_return Result<void>();
+}
 
 }  // namespace weir::state

@@ -39,6 +39,9 @@ Result<void> RocksStore::Core::commit(const Commit& commit) {
   const auto pipeline_number = pipeline == nullptr ? known_.next_pipeline : pipeline->number;
   const auto stream_number = stream != nullptr ? stream->number : pipeline == nullptr ? 0 : pipeline->next_stream;
   rocksdb::WriteBatch batch;
+  if (stream != nullptr) {
+    WEIR_CHECK(drop_claims(pipeline_number, *stream, commit, batch));
+  }
   add_rows(pipeline_number, commit, batch);
   for (const auto& id : commit.released) {
     batch.Delete(layout::dead_letter_key(pipeline_number, stream_number, id));

@@ -158,6 +158,16 @@ Result<void> RocksStore::Core::load_streams(rocksdb::DB& database, PipelineState
       return true;
     });
     WEIR_CHECK(std::move(read_gaps));
+    const auto claims = layout::claims_prefix(pipeline.number, stream.number);
+    auto read_claims = visit(database, claims, {}, true, [&](auto key, auto /*value*/) -> Result<bool> {
+      auto shard = layout::decode_claim_key(key);
+      if (!shard) {
+        return damaged("a handler's claim");
+      }
+      stream.claimed.insert(*std::move(shard));
+      return true;
+    });
+    WEIR_CHECK(std::move(read_claims));
   }
   return {};
 }

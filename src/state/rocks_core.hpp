@@ -7,6 +7,7 @@
 #include <functional>
 #include <map>
 #include <mutex>
+#include <set>
 #include <shared_mutex>
 
 #include "directory.hpp"
@@ -42,6 +43,10 @@ class RocksStore::Core {
 
   Result<void> commit(const Commit& commit);
   Result<void> put_definition(std::string_view pipeline, std::string_view definition);
+  Result<std::vector<Claim>> claim(std::string_view pipeline, std::string_view stream, const stream::ShardId& shard,
+                                   std::span<const ShardEvent> events);
+  Result<void> confirm(std::string_view pipeline, std::string_view stream, const stream::ShardId& shard,
+                       std::span<const ShardEvent> events);
   Result<void> forget(std::string_view pipeline);
   Result<void> copy_to(const std::string& directory);
   Result<void> sync();
@@ -65,6 +70,7 @@ class RocksStore::Core {
   struct StreamState {
     Number number = 0;
     stream::Positions positions;
+    std::set<stream::ShardId, std::less<>> claimed;  // shards of which a handler may have claims
   };
   struct PipelineState {
     Number number = 0;
@@ -101,6 +107,10 @@ class RocksStore::Core {
   void add_rows(Number pipeline, const Commit& commit, rocksdb::WriteBatch& batch);
   void add_checkpoint(rocksdb::WriteBatch& batch);
   Result<void> checkpoint();
+  Result<void> write_claims(std::string_view pipeline, std::string_view stream, const stream::ShardId& shard,
+                            rocksdb::WriteBatch& batch, bool sync);
+  Result<void> drop_claims(Number pipeline, const StreamState& stream, const Commit& commit,
+                           rocksdb::WriteBatch& batch) const;
   Result<std::optional<DeadLetter>> read_letter(Number pipeline, Number stream, const LetterId& id) const;
 
   const Options options_;

@@ -101,4 +101,16 @@ Task<void> RocksStore::sync() {
   co_return co_await on_pool<void>(core_->blocking(), work);
 }
 
+Task<std::vector<Claim>> RocksStore::claim(std::string_view pipeline, std::string_view stream,
+                                           const stream::ShardId& shard, std::span<const ShardEvent> events) {
+  auto work = [=, this, &shard] { return core_->claim(pipeline, stream, shard, events); };
+  co_return co_await on_pool<std::vector<Claim>>(core_->blocking(), work);
+}
+
+Task<void> RocksStore::confirm(std::string_view pipeline, std::string_view stream, const stream::ShardId& shard,
+                               std::span<const ShardEvent> events) {
+  auto work = [=, this, &shard] { return core_->confirm(pipeline, stream, shard, events); };
+  co_return co_await on_pool<void>(core_->blocking(), work);
+}
+
 }  // namespace weir::state

@@ -19,6 +19,9 @@ namespace {
 
 namespace asio = boost::asio;
 
+// A signal so long after the first is a second wish.
+constexpr std::chrono::seconds second_signal_after{1};
+
 Error from_exception(std::string_view who, const std::exception& exception) {
   return refused("Exception", fmt::format("{} ended in an exception: {}", who, exception.what()));
 }
@@ -375,9 +378,12 @@ void Host::wait_for_signal(asio::signal_set& signals) {
     if (code) {
       return;
     }
-    if (stop_.stop_requested()) {
+    // `timeout` sends one to the process and one to its group, in one moment: that is one wish.
+    const auto now = clock_.elapsed();
+    if (signalled_at_ && now - *signalled_at_ >= second_signal_after) {
       abandon_.request_stop();
     }
+    signalled_at_ = signalled_at_.value_or(now);
     stop_.request_stop();
     wait_for_signal(signals);
   });

@@ -75,6 +75,7 @@ class Host {
   Random random_;
   std::stop_source stop_;
   std::stop_source abandon_;
+  std::optional<Duration> signalled_at_;
   std::stop_callback<std::function<void()>> forward_;
   metrics::Registry metrics_;
   std::vector<std::unique_ptr<Member>> members_;

@@ -83,6 +83,29 @@ Task<void> answer_since(state::Store& store, const pipelines::Pipeline& pipeline
   co_return co_await lines(out);
 }
 
+void print_gap(const stream::Gap& gap, wire::JsonWriter& json) {
+  json.begin_map();
+  json.text("shard", gap.shard);
+  json.text("after", gap.from.text());
+  json.text("before", gap.to.text());
+  json.text("reason", gap.reason);
+  json.text("noticed", to_string(gap.noticed));
+  json.boolean("accepted", gap.accepted);
+  json.end_map();
+}
+
+Task<void> answer_gaps(state::Store& store, const pipelines::Pipeline& pipeline, std::string_view stream,
+                       const Lines& lines) {
+  WEIR_CO_TRY(const auto stored, co_await store.positions(pipeline.name(), stream));
+  std::string out;
+  for (const auto& gap : stored.gaps) {
+    wire::JsonWriter json(out);
+    print_gap(gap, json);
+    out.push_back('\n');
+  }
+  co_return co_await lines(out);
+}
+
 void print_letter(std::string_view stream, const state::DeadLetter& letter, std::string& out) {
   wire::JsonWriter json(out);
   json.begin_map();
@@ -195,17 +218,6 @@ void print_position(const stream::ShardId& id, const stream::ShardPosition& posi
   json.end_map();
 }
 
-void print_gap(const stream::Gap& gap, wire::JsonWriter& json) {
-  json.begin_map();
-  json.text("shard", gap.shard);
-  json.text("from", gap.from.text());
-  json.text("to", gap.to.text());
-  json.text("reason", gap.reason);
-  json.text("noticed", to_string(gap.noticed));
-  json.boolean("accepted", gap.accepted);
-  json.end_map();
-}
-
 std::string start_text(const stream::Start& start) {
   using Type = stream::Start::Type;
   switch (start.type) {
@@ -292,6 +304,8 @@ Task<void> answer(state::Store& store, const pipelines::Pipeline& pipeline, std:
       co_return co_await answer_count(store, pipeline, lines);
     case Query::Type::since:
       co_return co_await answer_since(store, pipeline, lines);
+    case Query::Type::gaps:
+      co_return co_await answer_gaps(store, pipeline, stream, lines);
     case Query::Type::state:
       co_return co_await answer_state(store, pipeline, stream, lines);
     case Query::Type::replay:

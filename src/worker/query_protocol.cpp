@@ -9,8 +9,8 @@
 namespace weir::worker::protocol {
 namespace {
 
-constexpr std::string_view type_names[] = {"keys",  "all",    "dead_letters", "count", "since",
-                                           "state", "replay", "drop",         "copy"};
+constexpr std::string_view type_names[] = {"keys", "all",   "dead_letters", "count", "since",
+                                           "gaps", "state", "replay",       "drop",  "copy"};
 
 }  // namespace
 

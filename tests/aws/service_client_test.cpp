@@ -106,6 +106,22 @@ TEST_F(ServiceClientTest, GivesUpAfterTheLastAttemptWithTheLastError) {
   EXPECT_EQ(clock_.sleeps.size(), 2U);
 }
 
+// The last attempt's error does not tell what came of the first one: a caller that takes "refused" for "not done"
+// does it again, or forgets it.
+TEST_F(ServiceClientTest, ADoubtfulAttemptIsNotForgottenForAClearOne) {
+  Error lost(Next::retry, "ConnectionLost", "127.0.0.1:4567 closed the connection");
+  lost.may_have_taken_effect = true;
+  script_.then(lost);
+  script_.then(error_reply(400, "ResourceNotFoundException"));
+  EXPECT_TRUE(call().error().may_have_taken_effect);
+  script_.then(error_reply(500, "InternalFailure"));
+  script_.then(error_reply(400, "ResourceNotFoundException"));
+  EXPECT_TRUE(call().error().may_have_taken_effect);
+  script_.then(Error(Next::retry, "ConnectionRefused", "nothing listens at 127.0.0.1:4567"));
+  script_.then(error_reply(400, "ResourceNotFoundException"));
+  EXPECT_FALSE(call().error().may_have_taken_effect);
+}
+
 TEST_F(ServiceClientTest, SurfacesAReadsThrottlingAtOnce) {
   script_.then(error_reply(400, "ProvisionedThroughputExceededException"));
   const auto reply = call(Kind::read);

@@ -117,6 +117,10 @@ TEST_F(ArgumentsTest, RefusesOneArgumentTooMany) {
 
 // Help is read in terminals of 80 columns, and must have the example that people copy.
 TEST(Help, OfEveryCommandFitsAndHasAnExample) {
+  std::istringstream overview_lines(overview());
+  for (std::string line; std::getline(overview_lines, line);) {
+    EXPECT_LT(width_of(line), 80U) << line;
+  }
   for (const auto& command : all_commands()) {
     const auto help = help_of(*command);
     std::istringstream lines(help);

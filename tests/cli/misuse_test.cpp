@@ -34,8 +34,8 @@ struct MisuseTest : CommandTest {
 TEST_F(MisuseTest, OfTheCommandLine) {
   write_pipeline();
   expect_misuse({"ptu"}, "there is no command 'ptu'; did you mean 'put'?");
-  expect_misuse({"dead", "lst", "--help"}, "'dead' needs a second word; did you mean 'dead list'?");
-  expect_misuse({"dead"}, "'dead' needs a second word; did you mean 'dead list'?");
+  expect_misuse({"dead", "lst", "--help"}, "'dead' needs a second word, one of list, show, export, replay, drop; did you mean 'list'?");
+  expect_misuse({"dead"}, "'dead' needs a second word, one of list, show, export, replay, drop");
   expect_misuse({"--endpoint", "x", "put"},
                 "found '--endpoint' where a command was expected; options follow the command");
   expect_misuse({"put"}, "STREAM is missing");
@@ -157,6 +157,27 @@ TEST_F(MisuseTest, AnUnreachableEndpointIsNamedAtOnce) {
   }
   ::close(socket);
   EXPECT_FALSE(std::filesystem::exists(directory / "weir-state"));
+}
+
+// Accepts and says nothing, as a wrong port or a stuck service does: without a word the command seems to hang, and
+// "cannot reach" sends people to look at the network.
+TEST_F(MisuseTest, AnEndpointThatDoesNotAnswerIsNamedSoon) {
+  const int socket = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  ASSERT_EQ(::bind(socket, reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+  ASSERT_EQ(::listen(socket, 1), 0);
+  socklen_t size = sizeof address;
+  ASSERT_EQ(::getsockname(socket, reinterpret_cast<sockaddr*>(&address), &size), 0);
+  const auto endpoint = "http://127.0.0.1:" + std::to_string(ntohs(address.sin_port));
+  const auto started = std::chrono::steady_clock::now();
+  Child put(weir({"put", "s", "--endpoint", endpoint}));
+  put.wait_for_err("no answer from " + endpoint + " for 3 s; waiting");
+  EXPECT_LT(std::chrono::steady_clock::now() - started, std::chrono::seconds(10));
+  put.signal(SIGINT);
+  EXPECT_THAT(put.finish().err, Not(HasSubstr("cannot reach")));
+  ::close(socket);
 }
 
 // A proxy of the environment that is gone: nothing is wrong with the endpoint. To this machine none is used.

@@ -127,6 +127,8 @@ TEST_F(PutterTest, DoesNotRepeatACallThatFailedAsAWhole) {
   ASSERT_FALSE(outcome.ok());
   EXPECT_TRUE(outcome.error().message.starts_with("line 1: ")) << outcome.error().message;
   EXPECT_EQ(kinesis.calls(Operation::put_records), 1U);
+  EXPECT_EQ(putter->lines_in_doubt(), (std::vector<Putter::LineRange>{{1, 1}}));
+  EXPECT_EQ(stored(), std::vector<std::string>{"a"});
 }
 
 // Putting goes on from the reported line: the lines before it must all be there, and none after.
@@ -164,6 +166,22 @@ TEST_F(PutterTest, SendsNothingOnceAskedToStop) {
   EXPECT_TRUE(outcome.error().is_stopped());
   EXPECT_EQ(putter->first_line_left(), 1U);
   EXPECT_TRUE(stored().empty());
+}
+
+// A call whose answer is lost may have been taken: whoever believes "nothing after" puts its lines again, and
+// they are there twice. Calls that were refused for certain are not in doubt.
+TEST_F(PutterTest, TellsTheLinesOfUnansweredCallsFromThoseThatWereNotTaken) {
+  fail(Fault::Kind::slow, std::nullopt, 1);         // so that all are under way at once
+  fail(Fault::Kind::lost_reply, 2, 1, 1);           // the second and third call take effect
+  fail(Fault::Kind::throttle, std::nullopt, 1, 1);  // the fourth and later do not, ever
+  const auto outcome = put(numbers(2200).first);
+  ASSERT_FALSE(outcome.ok());
+  EXPECT_EQ(putter->first_line_left(), 501U);
+  EXPECT_EQ(putter->lines_in_doubt(), (std::vector<Putter::LineRange>{{501, 1500}}));
+  EXPECT_EQ(putter->totals().records, 500U);
+  EXPECT_EQ(putter->totals().in_doubt, 1000U);
+  EXPECT_EQ(putter->last_line_sent(), 2200U);
+  EXPECT_EQ(stored().size(), 1500U);
 }
 
 // Copies go out before the commit that stores the letters: none may be left out, whatever their size.

@@ -133,6 +133,9 @@ TEST_F(RunTest, DeadLettersAreCountedAndListedAndChangeNoStatus) {
   EXPECT_THAT(end.out, HasSubstr("\"records\":4,"));
   EXPECT_THAT(end.out, HasSubstr("\"dead_letters\":3,\"keys\":1,"));
   EXPECT_THAT(end.err, HasSubstr("3 dead letters, 1 key in "));
+  // A wrong field name fails every record, and the run ends well: why must not be looked for.
+  EXPECT_THAT(end.err, HasSubstr("\ndead letters: mostly "));
+  EXPECT_THAT(end.err, HasSubstr("\n`weir dead list words.yaml` lists them\n"));
   const auto list = run({"dead", "list", "words.yaml"});
   EXPECT_EQ(list.status, 0);
   std::istringstream lines(list.out);
@@ -240,6 +243,13 @@ TEST_F(RunTest, HaltsAtAGapUnlessToldToGoOn) {
     EXPECT_THAT(end.out, Not(HasSubstr("\"gaps\":0")));
     EXPECT_THAT(end.err, HasSubstr("on record: the totals may lack what was lost there"));
   }
+  // Totals without that word are taken for those of the stream.
+  const auto asked = run({"query", "words.yaml", "a", "--json", "--quiet"});
+  EXPECT_EQ(asked.status, 0);
+  EXPECT_THAT(asked.out, ::testing::StartsWith("{\"key\":\"a\","));
+  EXPECT_THAT(asked.err, HasSubstr("weir query: 1 gap on record: the totals may lack what was lost there ("));
+  EXPECT_THAT(asked.err, HasSubstr(shard));
+  EXPECT_THAT(run({"query", "words.yaml", "absent"}).err, HasSubstr("1 gap on record"));
 }
 
 }  // namespace

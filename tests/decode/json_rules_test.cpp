@@ -244,6 +244,21 @@ TEST(JsonStructure, NothingMayFollow) {
   EXPECT_EQ(code_of_payload(" \t\r\n{\"origin\":\"JFK\",\"delay\":1} \n"), "ok");
 }
 
+// Two records in one, or a comma too many: "it ends inside an object" sends people to look for what is missing.
+TEST(JsonStructure, WhatFollowsIsToldFromWhatIsMissing) {
+  const auto reason = [](std::string_view payload) {
+    Scratch scratch;
+    const Padded padded(payload);
+    return json_decoder<Flight>()(padded.view(), scratch).error().message;
+  };
+  for (const auto* more : {R"({"origin":"JFK","delay":1}x)", R"({"origin":"JFK","delay":1},)", R"([[{}]] 1)"}) {
+    EXPECT_EQ(reason(more), "payload: not JSON: something follows the value") << more;
+  }
+  for (const auto* less : {R"({"origin":"JFK","delay":1)", R"({"origin":"JFK","list":[{}],)"}) {
+    EXPECT_EQ(reason(less), "payload: not JSON: it ends inside an object or array") << less;
+  }
+}
+
 TEST(JsonStructure, EmptyAndBlankPayloadsAreNoJson) {
   for (const auto* text : {"", " ", "\n\t", "\xEF\xBB\xBF"}) {
     EXPECT_EQ(code_of_payload(text), "BadJson");

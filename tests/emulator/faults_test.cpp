@@ -245,6 +245,8 @@ TEST(FaultsFile, NamesAMistakeWithItsPlaceAndWhatWasExpected) {
        "f.yaml:4:12: found `shard` with PutRecord, "},
       {"faults:\n  - fault: cut\n    call: ListStreams\n    stream: s\n",
        "f.yaml:4:13: found `stream` with ListStreams, "},
+      {"faults:\n  - fault: cut\n    stream: no such!\n", "f.yaml:3:13: found 'no such!', expected a stream's name"},
+      {"faults:\n  - fault: cut\n    shard: a\n", "f.yaml:3:12: found 'a', expected a shard's id, as shardId-0"},
       {"faults:\n  - fault: \"a\\eb\"\n", "f.yaml:2:12: found 'a?b', expected one of throttle"},
       {"faults:\n  - fault: cut\n    delay: 5s\n", "f.yaml:3:12: found `delay` with cut"},
       {"faults:\n  - fault: cut\n    answer: empty\n", "f.yaml:3:13: found `answer` with cut"},

@@ -1,4 +1,7 @@
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include <boost/asio/detached.hpp>
 
@@ -63,6 +66,52 @@ TEST(Failure, NamesTheUnknownHost) {
   EXPECT_EQ(verdict(reply), "retry HostNotFound");
   ASSERT_FALSE(reply);
   EXPECT_NE(reply.error().message.find("no-such-host.invalid:80"), std::string::npos);
+}
+
+// What was never sent cannot have been done; of all else nobody knows. Records put again are there twice.
+TEST(Failure, SaysWhetherTheRequestMayHaveTakenEffect) {
+  Client client;
+  EXPECT_FALSE(get(client, "http://127.0.0.1:" + std::to_string(free_port())).error().may_have_taken_effect);
+  for (const auto* reply : {"", "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nab", "nonsense"}) {
+    Server server(once(reply));
+    EXPECT_TRUE(get(client, server.url()).error().may_have_taken_effect) << reply;
+  }
+}
+
+/// No more descriptors for this process while it lives; those that are open stay.
+class NoDescriptors {
+ public:
+  NoDescriptors() {
+    const int lowest = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
+    ::close(lowest);
+    ::getrlimit(RLIMIT_NOFILE, &before_);
+    rlimit none = before_;
+    none.rlim_cur = static_cast<rlim_t>(lowest);
+    ::setrlimit(RLIMIT_NOFILE, &none);
+  }
+  ~NoDescriptors() { ::setrlimit(RLIMIT_NOFILE, &before_); }
+  NoDescriptors(const NoDescriptors&) = delete;
+  NoDescriptors& operator=(const NoDescriptors&) = delete;
+
+ private:
+  rlimit before_{};
+};
+
+// As many open files as allowed: "no address answered" sends people to the network, and nothing is wrong there.
+TEST(Failure, NamesTheLimitOfOpenFiles) {
+  Server first(always(ok("a")));
+  Server second(always(ok("a")));
+  Client client;
+  const auto reply = run([](Client& from, std::string warm, std::string url) -> Task<Reply> {
+    const Request before("GET", warm);  // what the client itself needs is opened by it
+    WEIR_CO_CHECK(co_await from.send(before, std::stop_token()));
+    const NoDescriptors none;
+    const Request request("GET", url);
+    co_return co_await from.send(request, std::stop_token());
+  }(client, first.url(), second.url()));
+  EXPECT_EQ(verdict(reply), "retry TooManyOpenFiles");
+  ASSERT_FALSE(reply);
+  EXPECT_NE(reply.error().message.find("raise the limit (ulimit -n)"), std::string::npos) << reply.error().message;
 }
 
 // Several addresses are tried, here ::1 first where there is IPv6. curl 7.88 closes those that lose without

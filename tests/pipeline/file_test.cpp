@@ -241,7 +241,9 @@ TEST(FieldPipeline, ARecordIsTakenWholeOrNotAtAll) {
     EXPECT_EQ(folded.failures[i].code, cases[i].code) << cases[i].payload;
     EXPECT_EQ(folded.failures[i].reason, cases[i].reason) << cases[i].payload;
   }
+  // Without the numbers nobody knows by how much, nor what to change the key to.
   EXPECT_EQ(folded.failures.back().code, "KeyTooLong");
+  EXPECT_EQ(folded.failures.back().reason, "the key takes 3012 bytes as it is stored, at most 2048 are possible");
 }
 
 // Far ahead of its arrival a time is a mistake (a wrong unit, a wrong clock); an hour is a clock's drift.
@@ -285,6 +287,9 @@ TEST(FieldPipeline, TypedKeysFindTheirRows) {
   EXPECT_EQ(found(*single, "[x]"), 1U) << "a key may look like a broken array";
   EXPECT_EQ(found(*single, ""), 0U);
 
+  EXPECT_EQ(found(*single, "\"1\""), 1U) << "so do quotes";
+  EXPECT_EQ(found(*single, "\"JFK"), 0U);
+
   const auto compound = pipeline("key: [a, b]\naggregates: { n: count }\n");
   const auto pair = fold(*compound, {R"({"a":"JFK","b":7})"});
   EXPECT_EQ(compound->row_keys(R"(["JFK", 7])").value(), std::vector<std::string>{pair.rows.begin()->first});
@@ -305,7 +310,24 @@ TEST(FieldPipeline, TextAndBytesAreOneField) {
   ASSERT_EQ(lines.failures.size(), 1U);
   EXPECT_EQ(lines.failures[0].code, "BadText");
   const auto bytes = pipeline("decode: bytes\nkey: bytes\naggregates: { n: count }\n");
-  EXPECT_EQ(fold(*bytes, {"a\xff"}).printed(*bytes), (Lines{"{\"key\":\"a\xEF\xBF\xBD\",\"n\":1}"}));
+  EXPECT_EQ(fold(*bytes, {"a\xff"}).printed(*bytes), (Lines{R"({"key":{"base64":"Yf8="},"n":1})"}));
+}
+
+// Printed as U+FFFD, two keys have one name, and neither can be asked for: 0xFF and 0xFE here, alone and in a pair.
+TEST(FieldPipeline, KeysOfBytesArePrintedExactlyAndFoundAsPrinted) {
+  const auto bytes = pipeline("decode: bytes\nkey: bytes\naggregates: { n: count }\n");
+  const auto folded = fold(*bytes, {"\xff", "\xfe"});
+  EXPECT_EQ(folded.printed(*bytes),
+            (Lines{R"({"key":{"base64":"/g=="},"n":1})", R"({"key":{"base64":"/w=="},"n":1})"}));
+  for (const auto* typed : {R"({"base64":"/w=="})", R"([ {"base64" : "/w=="} ])"}) {
+    const auto keys = bytes->row_keys(typed).value();
+    EXPECT_EQ(std::count_if(keys.begin(), keys.end(), [&](const auto& key) { return folded.rows.count(key) > 0; }), 1)
+        << typed;
+    EXPECT_NE(std::find(keys.begin(), keys.end(), folded.rows.rbegin()->first), keys.end()) << typed;
+  }
+  for (const auto* literal : {R"({"base64":"/w="})", R"({"base64":"/w==","x":1})", R"({"base46":"/w=="})", "{}", "{"}) {
+    EXPECT_EQ(bytes->row_keys(literal).value().size(), 1U) << literal << " is nothing but that text";
+  }
 }
 
 // An aggregate may join a pipeline that has state, which notes since when it counts; anything else would mix

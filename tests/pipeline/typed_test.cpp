@@ -5,6 +5,8 @@
 #include <boost/describe/class.hpp>
 #include <boost/describe/enum.hpp>
 #include <cmath>
+#include <fstream>
+#include <iterator>
 #include <limits>
 #include <optional>
 #include <stdexcept>
@@ -12,6 +14,7 @@
 
 #include "folding.hpp"
 #include "tests/support/compressed.hpp"
+#include "weir/pipeline/file.hpp"
 
 namespace weir::pipelines {
 namespace {
@@ -162,6 +165,24 @@ TEST(TypedPipeline, UnpacksAndDecompresses) {
   EXPECT_EQ(folded.rows.size(), 2U);
   ASSERT_EQ(folded.failures.size(), 1U);
   EXPECT_EQ(folded.failures[0].code, "KeyTooLong");
+}
+
+// The README shows one pipeline twice, as a file and as a program, and says that the file reads the program's totals:
+// a state belongs to one definition, so they must agree on it.
+TEST(TypedPipeline, TheReadmesFileAndProgramAreOnePipeline) {
+  std::ifstream in(WEIR_SOURCE_DIR "/README.md");
+  const std::string readme{std::istreambuf_iterator<char>(in), {}};
+  const std::string mark = "```yaml\n";
+  const auto begin = readme.find(mark) + mark.size();
+  const auto file = parse_file(readme.substr(begin, readme.find("```", begin) - begin), "README.md");
+  ASSERT_TRUE(file.ok()) << file.error().message;
+  const auto program = built(weir::pipeline<Flight>("departures")
+                                 .key(&Flight::origin)
+                                 .keep("flights", weir::count())
+                                 .keep("delay", weir::mean(&Flight::delay))
+                                 .keep("worst", weir::max(&Flight::delay)));
+  EXPECT_EQ(file->pipeline->name(), program->name());
+  EXPECT_EQ(file->pipeline->definition(), program->definition());
 }
 
 TEST(TypedPipeline, RefusesWhatMakesNone) {

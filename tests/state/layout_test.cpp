@@ -59,6 +59,25 @@ TEST(StateLayout, ReadsOnlyWholeValues) {
     EXPECT_FALSE(layout::decode_dead_letter(std::string_view(key).substr(0, size), value)) << size;
   }
   EXPECT_FALSE(layout::decode_dead_letter(key + '\0', value));
+  expect_only_the_whole_decodes(layout::encode_claim(true), layout::decode_claim);
+  EXPECT_EQ(layout::decode_claim_key(key), letter().shard);
+  EXPECT_FALSE(layout::decode_claim_key(key + '\0'));
+}
+
+// A commit removes the claims up to its position, by their order. One left out would stay for ever; one too many
+// would run its handler again.
+TEST(StateLayout, OrdersClaimsAndFindsTheEndOfThoseBelowAPosition) {
+  const auto key = [](std::string_view shard, std::string_view number, bool unpacked = false, std::uint32_t sub = 0) {
+    return layout::claim_key(1, 1, shard, {stream::SequenceNumber(number), unpacked, sub});
+  };
+  const auto after = [](std::string_view shard, std::string_view number) {
+    return layout::after_claims_key(1, 1, shard, stream::SequenceNumber(number));
+  };
+  const std::vector<std::string> keys{after("a", ""), key("a", "9"),  key("a", "9", true, 0xffffffff),
+                                      after("a", "9"), key("a", "10"), after("a", "10"),
+                                      key("a", "11"), after("b", ""),  key("b", "1")};
+  EXPECT_TRUE(std::is_sorted(keys.begin(), keys.end()));
+  EXPECT_EQ(std::adjacent_find(keys.begin(), keys.end()), keys.end());
 }
 
 // By its range a shard's strays are told: a restart that had lost it would count them.

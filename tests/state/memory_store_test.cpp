@@ -1,6 +1,7 @@
 #include "weir/state/memory_store.hpp"
 
 #include "conformance.hpp"
+#include "deduper_conformance.hpp"
 #include "letter_conformance.hpp"
 
 namespace weir::state {
@@ -9,6 +10,7 @@ namespace {
 class InMemory {
  public:
   Store& store() { return store_; }
+  Deduper& deduper() { return store_; }
 
  private:
   MemoryStore store_{decimal_sum()};
@@ -18,6 +20,7 @@ class InMemory {
 
 INSTANTIATE_TYPED_TEST_SUITE_P(Memory, StoreConformance, InMemory);
 INSTANTIATE_TYPED_TEST_SUITE_P(Memory, LetterConformance, InMemory);
+INSTANTIATE_TYPED_TEST_SUITE_P(Memory, DeduperConformance, InMemory);
 
 // Somebody who asks for a copy relies on it; an empty directory or a silent success would be found out too late.
 TEST(MemoryStore, SaysThatItHasNoFilesToCopy) {

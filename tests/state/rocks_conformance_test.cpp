@@ -1,4 +1,5 @@
 #include "conformance.hpp"
+#include "deduper_conformance.hpp"
 #include "letter_conformance.hpp"
 #include "weir/state/rocks_store.hpp"
 
@@ -20,6 +21,7 @@ class InRocks {
     store_ = *std::move(opened);
   }
   Store& store() { return *store_; }
+  Deduper& deduper() { return *store_; }
 
  private:
   Scratch scratch_;
@@ -33,5 +35,6 @@ INSTANTIATE_TYPED_TEST_SUITE_P(Rocks, StoreConformance, InRocks<true>);
 INSTANTIATE_TYPED_TEST_SUITE_P(RocksWithoutJournal, StoreConformance, InRocks<false>);
 INSTANTIATE_TYPED_TEST_SUITE_P(Rocks, LetterConformance, InRocks<true>);
 INSTANTIATE_TYPED_TEST_SUITE_P(RocksWithoutJournal, LetterConformance, InRocks<false>);
+INSTANTIATE_TYPED_TEST_SUITE_P(Rocks, DeduperConformance, InRocks<true>);
 
 }  // namespace weir::state

@@ -1,4 +1,5 @@
 // Forgetting a pipeline and copying a state directory, where files matter.
+#include <rocksdb/db.h>
 #include <rocksdb/env.h>
 #include <rocksdb/file_system.h>
 
@@ -110,13 +111,27 @@ class RocksStoreUpkeep : public testing::Test {
     EXPECT_EQ(after_of(store, "a", pipeline), count == 0 ? "unknown" : std::to_string(count));
     const auto letters = static_cast<std::uint64_t>(count);
     EXPECT_EQ(value_of(store.dead_letter_sum(pipeline)), (LetterSum{letters, 2 * letters}));
-    EXPECT_EQ(value_of(store.dead_letters(pipeline, "kinesis:flights", nullptr, 1000)).size(), letters);
+    EXPECT_EQ(value_of(store.dead_letters(pipeline, "kinesis:flights", nullptr, 1'000'000)).size(), letters);
     std::int64_t sum = 0;
     for (const auto& row : value_of(store.scan(pipeline, "key ", "", 100))) {
       sum += DecimalSum::number(row.value);
     }
     EXPECT_EQ(sum, count);
     return count;
+  }
+  // Claims in the files of a closed directory. Opening it once more puts the log into a table: nobody else can read
+  // changes of rows in a log.
+  int claims_stored(const fs::path& path) {
+    open(path).reset();
+    rocksdb::DB* raw = nullptr;
+    EXPECT_TRUE(rocksdb::DB::OpenForReadOnly(rocksdb::Options(), path.native(), &raw).ok());
+    const std::unique_ptr<rocksdb::DB> database(raw);
+    const std::unique_ptr<rocksdb::Iterator> at(database->NewIterator(rocksdb::ReadOptions()));
+    int claims = 0;
+    for (at->Seek("e"); at->Valid() && at->key().starts_with("e"); at->Next()) {
+      ++claims;
+    }
+    return claims;
   }
   std::vector<std::string> directories() {
     std::vector<std::string> names;
@@ -158,6 +173,10 @@ TEST_F(RocksStoreUpkeep, StaysForgottenAfterACrashWhenItsNumberIsGivenAgain) {
       store = open(crashed, journal_bytes_max);
       EXPECT_EQ(counted(*store, "kept"), 14);
       EXPECT_EQ(counted(*store, "gone"), 0);
+      ASSERT_TRUE(run<void>(store->put_definition("next", "d")).ok());
+      store.reset();
+      store = open(crashed, journal_bytes_max);
+      EXPECT_EQ(counted(*store, "next"), 0) << "also what is kept by number and read when opening";
       count(*store, "next", 1, 3);
       EXPECT_EQ(counted(*store, "next"), 3);
       EXPECT_EQ(value_of(store->scan("next", "", "", 100)).size(), 4U);
@@ -344,6 +363,55 @@ TEST_F(RocksStoreUpkeep, LeavesNothingOfACopyThatFailed) {
   EXPECT_GT(failures, 10);
   EXPECT_EQ(directories(), (std::vector<std::string>{"copy", "state"}));
   EXPECT_EQ(counted(*open(scratch_ / "copy"), "flights"), commits);
+}
+
+// The process ends between the handler's run and the commit: the next one must learn which events may have run.
+TEST_F(RocksStoreUpkeep, KnowsWhatWasClaimedAfterACrashAndInACopy) {
+  auto store = open(path_);
+  count(*store, "flights", 1, 3);
+  disk_->syncs = 0;
+  EXPECT_EQ(Handler{*store}.claim({event("4"), event("5"), event("6", 0)}), "fff");
+  EXPECT_EQ(disk_->syncs, 1) << "on the disk before the handler runs";
+  Handler{*store}.confirm({event("4")});
+  EXPECT_EQ(disk_->syncs, 1) << "what is lost of it is only unsure";
+  ASSERT_TRUE(copy(*store, scratch_ / "copy").ok());
+  fs::copy(path_, scratch_ / "crashed", fs::copy_options::recursive);
+  for (const auto* name : {"crashed", "copy"}) {
+    auto other = open(scratch_ / name);
+    EXPECT_EQ(Handler{*other}.claim({event("3"), event("4"), event("5"), event("6", 0)}), "ccuu");
+    // Found when it was opened, so that the commit removes them; or they would stay for ever.
+    count(*other, "flights", 4, 5);
+    Handler{*other}.confirm({event("4"), event("5")});  // late: no commit would remove these any more
+    other.reset();
+    EXPECT_EQ(claims_stored(scratch_ / name), 1) << name;
+    other = open(scratch_ / name);
+    ASSERT_TRUE(run<void>(other->forget("flights")).ok());
+    other.reset();
+    EXPECT_EQ(claims_stored(scratch_ / name), 0) << name;
+  }
+}
+
+// A deduper that cannot answer stalls the handler: an answer that is not on the disk would be a guess.
+TEST_F(RocksStoreUpkeep, AnswersNoClaimThatIsNotOnTheDisk) {
+  auto store = open(path_);
+  count(*store, "flights", 1, 3);
+  const std::vector<ShardEvent> events{event("4"), event("5")};
+  for (int first = 1; first <= 2; ++first) {  // the write, its sync
+    disk_->operations = 0;
+    disk_->last_failing = Disk::never;
+    disk_->first_failing = first;
+    for (int attempt = 0; attempt < 3; ++attempt) {
+      const auto claims = run(store->claim("flights", "kinesis:flights", "a", events));
+      ASSERT_FALSE(claims.ok());
+      EXPECT_EQ(claims.error().next, Next::retry);
+    }
+    EXPECT_FALSE(run<void>(store->confirm("flights", "kinesis:flights", "a", events)).ok());
+    disk_->first_failing = Disk::never;
+  }
+  // The second failure may have left them; whoever repeats a claim reads "unsure" as it is said.
+  const auto known = Handler{*store}.claim(events);
+  EXPECT_TRUE(known == "ff" || known == "uu") << known;
+  EXPECT_EQ(counted(*store, "flights"), 3);
 }
 
 // What is there is not touched: an older copy, or a state in use.

@@ -11,6 +11,7 @@
 #include <optional>
 #include <string>
 
+#include "weir/state/deduper.hpp"
 #include "weir/state/store.hpp"
 
 namespace weir::state {
@@ -163,6 +164,28 @@ inline std::string after_of(Store& store, std::string_view shard, std::string_vi
   const auto at = positions.shards.find(shard);
   return at == positions.shards.end() ? "unknown" : at->second.after.text();
 }
+
+/// Claims events of shard "a" (or another), told by their letters: fresh, unsure, confirmed.
+struct Handler {
+  Deduper& deduper;
+  std::string pipeline = "flights";
+  std::string stream = "kinesis:flights";
+  std::string shard = "a";
+
+  std::string claim(std::vector<ShardEvent> events) const {
+    std::string all;
+    for (const auto known : value_of(deduper.claim(pipeline, stream, shard, events))) {
+      all += known == Claim::fresh ? 'f' : known == Claim::unsure ? 'u' : known == Claim::confirmed ? 'c' : '?';
+    }
+    return all;
+  }
+  void confirm(std::vector<ShardEvent> events) const {
+    const auto done = run<void>(deduper.confirm(pipeline, stream, shard, events));
+    EXPECT_TRUE(done.ok()) << to_string(done.error());
+  }
+};
+inline ShardEvent event(std::string_view number) { return {stream::SequenceNumber(number), false, 0}; }
+inline ShardEvent event(std::string_view number, std::uint32_t sub) { return {stream::SequenceNumber(number), true, sub}; }
 
 /// The payloads of all dead letters of one page, joined by commas: what is there at a glance.
 inline std::string letters_of(Store& store, std::string_view pipeline = "flights",

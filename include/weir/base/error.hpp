@@ -30,6 +30,9 @@ struct Error {
   int http_status = 0;  ///< 0 where there was no HTTP reply
   std::string request_id;
   bool throttled = false;  ///< with `retry`: the service asked for less; back off longer
+  /// An attempt of the call may have done what it asked for: it was sent, and no answer told. Whatever came
+  /// of later attempts.
+  bool may_have_taken_effect = false;
   std::optional<std::chrono::milliseconds> retry_after;  ///< the service's own wish, where it stated one
 
   Error() = default;

@@ -53,7 +53,9 @@ struct Extracted {
   bool take_event_time(const decode::Value& value, Timestamp arrival);
   /// Finishes a roll-up's key.
   bool finish_key(std::size_t roll_up) {
-    return keys[roll_up].finish() || fail("KeyTooLong", "the key is longer than a store takes");
+    return keys[roll_up].finish() || fail("KeyTooLong", "the key takes " + std::to_string(keys[roll_up].length()) +
+                                                            " bytes as it is stored, at most " +
+                                                            std::to_string(state::key_bytes_max) + " are possible");
   }
   bool missing_key(std::string_view field) {
     return fail("MissingKey", std::string("the key ").append(field).append(" is missing or null"));

@@ -78,12 +78,13 @@ class Pipeline {
   /// The names of the aggregates, in order.
   virtual std::span<const std::string> aggregates() const noexcept = 0;
   /// One JSON object of a stored row: {"key":"JFK","flights":12,"delay":3.5}; no line end. A compound key is
-  /// an array; where there are several roll-ups, "by" names the row's fields. What cannot be told is the
+  /// an array; a string that is no UTF-8 is {"base64":"..."}. Where there are several roll-ups, "by" names the
+  /// row's fields. What cannot be told is the
   /// word: "overflow", "corrupt".
   virtual void print_json(std::string_view key, std::string_view row, std::string& out) const = 0;
   /// The keys of the rows that a key as a person types it may mean: a plain text is the string, and the
-  /// integer or boolean that it spells (which of them the records held is not known here); a JSON array
-  /// gives the parts of a compound key. One candidate or more, over all roll-ups.
+  /// integer, boolean, quoted string or {"base64":"..."} that it spells (which of them the records held is not
+  /// known here); a JSON array gives the parts of a compound key. One candidate or more, over all roll-ups.
   virtual Result<std::vector<std::string>> row_keys(std::string_view text) const = 0;
 };
 

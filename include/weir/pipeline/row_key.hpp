@@ -26,7 +26,7 @@ class RowKeyWriter {
 
   void begin(std::uint8_t roll_up) noexcept {
     size_ = 0;
-    too_long_ = false;
+    beyond_ = 0;
     put(static_cast<char>(roll_up));
   }
   void add(std::string_view text);
@@ -36,6 +36,8 @@ class RowKeyWriter {
   bool add(const decode::Value& value);
   /// False: the key is longer than a store takes.
   bool finish(std::uint64_t bucket = 0);
+  /// What the key takes, or would.
+  std::size_t length() const noexcept { return size_ + beyond_; }
   /// Lives until the next `begin`.
   std::string_view key() const noexcept { return {bytes_.get(), size_}; }
 
@@ -44,7 +46,7 @@ class RowKeyWriter {
     if (size_ < state::key_bytes_max) {
       bytes_[size_++] = byte;
     } else {
-      too_long_ = true;
+      ++beyond_;
     }
   }
   void put(const char* bytes, std::size_t size) noexcept {
@@ -52,13 +54,13 @@ class RowKeyWriter {
       std::memcpy(bytes_.get() + size_, bytes, size);
       size_ += size;
     } else {
-      too_long_ = true;
+      beyond_ += size;
     }
   }
 
   std::unique_ptr<char[]> bytes_;
   std::size_t size_ = 0;
-  bool too_long_ = false;
+  std::size_t beyond_ = 0;
 };
 
 /// A row key taken apart. The parts' strings live in `texts`.

@@ -2,6 +2,7 @@
 
 #include <memory>
 
+#include "weir/state/deduper.hpp"
 #include "weir/state/store.hpp"
 
 namespace weir::state {
@@ -9,7 +10,7 @@ namespace weir::state {
 /// A store in this process's memory: for tests, and for pipelines that say `state: memory`. Nothing
 /// survives it. Any thread may call it; each call is short and completes at once. `combiner` must outlive
 /// the store.
-class MemoryStore final : public Store {
+class MemoryStore final : public Store, public Deduper {
  public:
   explicit MemoryStore(const Combiner& combiner);
   ~MemoryStore() override;
@@ -32,6 +33,11 @@ class MemoryStore final : public Store {
   Task<void> forget(std::string_view pipeline) override;
   Task<void> copy_to(const std::string& directory) override;
   Task<void> sync() override;
+
+  Task<std::vector<Claim>> claim(std::string_view pipeline, std::string_view stream, const stream::ShardId& shard,
+                                 std::span<const ShardEvent> events) override;
+  Task<void> confirm(std::string_view pipeline, std::string_view stream, const stream::ShardId& shard,
+                     std::span<const ShardEvent> events) override;
 
  private:
   struct State;

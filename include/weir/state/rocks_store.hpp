@@ -9,6 +9,7 @@
 #include "weir/base/blocking.hpp"
 #include "weir/base/clock.hpp"
 #include "weir/base/log.hpp"
+#include "weir/state/deduper.hpp"
 #include "weir/state/store.hpp"
 
 namespace weir::state {
@@ -23,7 +24,7 @@ namespace weir::state {
 /// One process at a time holds the directory. Any thread may call the store, several at a time; what
 /// blocks runs on `blocking`. After a failed write the store reopens the directory before the next one,
 /// so what it remembers is what is stored.
-class RocksStore final : public Store {
+class RocksStore final : public Store, public Deduper {
  public:
   struct Options {
     std::string path;          ///< made, with its parents, if it does not exist
@@ -73,6 +74,11 @@ class RocksStore final : public Store {
   Task<void> forget(std::string_view pipeline) override;
   Task<void> copy_to(const std::string& directory) override;
   Task<void> sync() override;
+
+  Task<std::vector<Claim>> claim(std::string_view pipeline, std::string_view stream, const stream::ShardId& shard,
+                                 std::span<const ShardEvent> events) override;
+  Task<void> confirm(std::string_view pipeline, std::string_view stream, const stream::ShardId& shard,
+                     std::span<const ShardEvent> events) override;
 
   class Core;  // in src: everything, without coroutines
   explicit RocksStore(std::unique_ptr<Core> core);

@@ -163,7 +163,7 @@ class Store {
   /// The pipeline's dead letters of all streams; exact, and cheap to ask for.
   virtual Task<LetterSum> dead_letter_sum(std::string_view pipeline) = 0;
 
-  /// Forgets everything about the pipeline: rows, positions, gaps, dead letters, definition. All of it or, where it
+  /// Forgets everything about the pipeline: rows, positions, gaps, dead letters, claims, definition. All of it or, where it
   /// fails (`retry`), nothing or all; durable when complete. A pipeline unknown here is forgotten already. Whoever
   /// still commits for it then gets a `conflict`, for its shards are not known; under its name another may start.
   virtual Task<void> forget(std::string_view pipeline) = 0;

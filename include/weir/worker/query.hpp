@@ -21,6 +21,8 @@ struct Query {
     dead_letters,  ///< dead letters: `payload`, or `payload_base64` where it is no UTF-8
     count,         ///< {"keys":N}
     since,         ///< {"<aggregate>":"<time>", ...}: those added after the pipeline's first run
+    gaps,          ///< what is known to be lost: {"shard":"<id>","after":"<number>",
+                   ///< "before":"<number>","noticed":"<time>","accepted":false,"reason":"<sentence>"} each
     state,         ///< the stream, the start, each shard's position, gaps, dead letters in numbers
     replay,        ///< {"done":N,"failed":N,"absent":N}, now and then as it goes, the last line at the end
     drop,          ///< likewise, of dead letters that are forgotten
