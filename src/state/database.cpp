@@ -12,6 +12,7 @@
 #include <cstdio>
 
 #include "directory.hpp"
+#include "layout.hpp"
 
 namespace weir::state {
 namespace {
@@ -30,6 +31,14 @@ class RowMerge final : public rocksdb::MergeOperator {
     if (in.existing_value != nullptr) {
       row.assign(in.existing_value->data(), in.existing_value->size());
     }
+    if (view(in.key) == writes_key_) {
+      auto writes = in.existing_value != nullptr ? row : layout::encode_writes(0);
+      for (const auto& delta : in.operand_list) {
+        writes = layout::add_writes(writes, view(delta));
+      }
+      row = std::move(writes);
+      return true;
+    }
     for (const auto& delta : in.operand_list) {
       combiner_.combine(row, view(delta));
     }
@@ -37,8 +46,12 @@ class RowMerge final : public rocksdb::MergeOperator {
   }
 
   // A delta is itself a row, so two of them become one.
-  bool PartialMerge(const rocksdb::Slice& /*key*/, const rocksdb::Slice& left, const rocksdb::Slice& right,
+  bool PartialMerge(const rocksdb::Slice& key, const rocksdb::Slice& left, const rocksdb::Slice& right,
                     std::string* row, rocksdb::Logger* /*log*/) const override {
+    if (view(key) == writes_key_) {
+      *row = layout::add_writes(view(left), view(right));
+      return true;
+    }
     row->assign(left.data(), left.size());
     combiner_.combine(*row, view(right));
     return true;
@@ -46,6 +59,7 @@ class RowMerge final : public rocksdb::MergeOperator {
 
  private:
   const Combiner& combiner_;
+  const std::string writes_key_ = layout::writes_added_key();
 };
 
 // RocksDB's own words, where they are about trouble: for who debugs. What comes of the trouble is told by the call that
