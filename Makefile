@@ -13,6 +13,7 @@ DEPS ?= build test demo
 FUZZ_SECONDS ?= 60
 SEEDS ?= 10000
 SOAK_MINUTES ?= 60
+KILLS ?= 500
 export YES SKIP
 ifdef BOOST_ROOT
 export BOOST_ROOT
@@ -38,8 +39,11 @@ test: ## install what is missing, build, run every test, and 10,000 seeds of the
 	@cmake --build --preset release -j $(JOBS) --target simulate
 	@build/release/tests/simulation/simulate --seeds $(SEEDS) --threads $(JOBS)
 
-soak: ## the simulation on new seeds for SOAK_MINUTES (60)
-	@tools/deps build
+soak: ## KILLS (500) of a real worker, then the simulation on new seeds for SOAK_MINUTES (60)
+	@tools/deps build test
+	@tools/configure dev
+	@cmake --build --preset dev -j $(JOBS) --target kill_scenario_test
+	@WEIR_KILLS=$(KILLS) build/dev/tests/scenario/kill_scenario_test --gtest_brief=1
 	@tools/configure release -DWEIR_BUILD_SIMULATION=ON
 	@cmake --build --preset release -j $(JOBS) --target simulate
 	@build/release/tests/simulation/simulate --minutes $(SOAK_MINUTES) --threads $(JOBS)

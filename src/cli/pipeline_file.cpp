@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <system_error>
 
+#include "cli/held_answer.hpp"
 #include "cli/run_on.hpp"
 #include "cli/text.hpp"
 #include "weir/aws/settings.hpp"
@@ -15,6 +16,9 @@
 
 namespace weir::cli {
 namespace {
+
+// Less than what the console and a pipe take without a reader.
+constexpr std::size_t handed_out_open_bytes_max = std::size_t{16} * 1024;
 
 Result<void> hand_out(std::string_view lines, const Answers::EachLine& each) {
   while (!lines.empty()) {
@@ -71,7 +75,9 @@ std::string stream_name_of(std::string_view stream) {
 
 Answers::~Answers() = default;
 
-Result<void> Answers::ask(const worker::Query& query, const EachLine& each) {
+void Answers::close() { store_.reset(); }
+
+Result<void> Answers::ask(const worker::Query& query, const EachLine& each, Each waits) {
   if (store_ == nullptr) {
     const auto directory = worker::state_directory(file_.state, *file_.pipeline);
     if (directory.empty()) {
@@ -85,7 +91,7 @@ Result<void> Answers::ask(const worker::Query& query, const EachLine& each) {
       return {};
     }
   }
-  return ask_store(query, each);
+  return ask_store(query, each, waits);
 }
 
 Result<void> Answers::ask_worker_or_open(const std::string& directory, const worker::Query& query, const EachLine& each,
@@ -126,16 +132,35 @@ Result<void> Answers::open() {
                                                        continued.error().message));
   }
   store_ = std::move(store);
+  handed_out_open_bytes_ = 0;
   return {};
 }
 
-Result<void> Answers::ask_store(const worker::Query& query, const EachLine& each) {
-  const worker::Lines lines = [&each](std::string_view text) -> Task<void> {
-    auto handed = hand_out(text, each);
-    co_return handed;
+// Whoever reads the answer may be a person at a pager, and meanwhile a worker could not start. So while the state is
+// open no more is handed out than somebody takes for certain; the rest waits until it is closed.
+Result<void> Answers::ask_store(const worker::Query& query, const EachLine& each, Each waits) {
+  HeldAnswer later;
+  const worker::Lines lines = [&](std::string_view text) -> Task<void> {
+    auto now = text;
+    if (waits == Each::may_wait) {
+      const auto room = later.empty() ? handed_out_open_bytes_max - handed_out_open_bytes_ : 0;
+      now = room == 0 ? std::string_view() : text.substr(0, text.substr(0, room).rfind('\n') + 1);
+      handed_out_open_bytes_ += now.size();
+    }
+    auto taken = hand_out(now, each);
+    if (taken && now.size() < text.size()) {
+      taken = later.add(text.substr(now.size()));
+    }
+    co_return taken;
   };
-  return run_on(loop_, worker::answer(store_->store(), *file_.pipeline,
-                                      "kinesis:" + stream_name_of(file_.source.stream), query, lines));
+  auto outcome = run_on(loop_, worker::answer(store_->store(), *file_.pipeline,
+                                              "kinesis:" + stream_name_of(file_.source.stream), query, lines));
+  if (later.empty()) {
+    return outcome;
+  }
+  close();
+  WEIR_CHECK(later.hand_out([&each](std::string_view text) { return hand_out(text, each); }));
+  return outcome;
 }
 
 }  // namespace weir::cli

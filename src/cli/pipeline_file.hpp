@@ -1,6 +1,8 @@
 #pragma once
 
 #include <boost/asio/io_context.hpp>
+#include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <stop_token>
@@ -27,29 +29,34 @@ FileSettings settings_of(const pipelines::FileSource& source);
 /// The name of a stream given by name or ARN.
 std::string stream_name_of(std::string_view stream);
 
-/// Answers questions about a pipeline's state: the worker that runs on it, else the store itself, which is
-/// opened at the first question and stays open. Blocks.
+/// Answers questions about a pipeline's state: the worker that runs on it, else the store itself, which stays open
+/// from one question to the next, but never while a long answer is handed out. Blocks.
 class Answers {
  public:
   Answers(const pipelines::FileDefinition& file, Log log) : file_(file), log_(std::move(log)) {}
   ~Answers();
 
   using EachLine = std::function<Result<void>(std::string_view line)>;
+  /// Whether taking a line may take as long as somebody's reading.
+  enum class Each : std::uint8_t { may_wait, never_waits };
   /// Hands out each line, without its end. Fails with a sentence when there is no state, another process
   /// that does not answer holds it, or it belongs to another definition.
-  Result<void> ask(const worker::Query& query, const EachLine& each);
+  Result<void> ask(const worker::Query& query, const EachLine& each, Each waits = Each::may_wait);
+  /// Leaves the state to others until the next question.
+  void close();
 
  private:
   Result<void> ask_worker_or_open(const std::string& directory, const worker::Query& query, const EachLine& each,
                                   bool& answered);
   Result<void> open();
-  Result<void> ask_store(const worker::Query& query, const EachLine& each);
+  Result<void> ask_store(const worker::Query& query, const EachLine& each, Each waits);
 
   const pipelines::FileDefinition& file_;
   const Log log_;
   // Outlives the store, whose threads come back to it.
   boost::asio::io_context loop_{1};
   std::unique_ptr<worker::OpenStore> store_;
+  std::size_t handed_out_open_bytes_ = 0;
 };
 
 }  // namespace weir::cli

@@ -207,7 +207,9 @@ class QueryState final : public Command {
                                 did_you_mean(by, names)));
     }
     Largest largest(top_, by);
-    WEIR_CHECK(answers.ask(worker::Query(), [&](std::string_view line) { return largest.add(line); }));
+    WEIR_CHECK(answers.ask(
+        worker::Query(), [&](std::string_view line) { return largest.add(line); }, Answers::Each::never_waits));
+    answers.close();
     for (const auto& line : largest.lines()) {
       WEIR_CHECK(print(line));
     }

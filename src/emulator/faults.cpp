@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <mutex>
+#include <numeric>
 
 #include "emulator/fault_rules.hpp"
 #include "weir/base/random.hpp"
@@ -116,7 +117,11 @@ void Faults::reseed(std::uint64_t seed) {
   state_->random = Random(seed);
 }
 
-std::uint64_t Faults::struck() const noexcept { return struck_; }
+std::uint64_t Faults::struck() const noexcept {
+  return std::accumulate(struck_.begin(), struck_.end(), std::uint64_t{0});
+}
+
+std::uint64_t Faults::struck(Fault::Kind kind) const noexcept { return struck_[static_cast<std::size_t>(kind)]; }
 
 Faults::Strike Faults::strike(Operation operation, std::string_view stream, std::string_view shard) {
   Strike strike;
@@ -139,7 +144,7 @@ Faults::Strike Faults::strike(Operation operation, std::string_view stream, std:
       continue;
     }
     ++scripted.struck;
-    ++struck_;
+    ++struck_[static_cast<std::size_t>(fault.kind)];
     if (fault.kind == Fault::Kind::slow) {
       strike.delay += fault.delay;
       continue;

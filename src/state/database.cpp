@@ -12,6 +12,7 @@
 #include <cstdio>
 
 #include "directory.hpp"
+#include "layout.hpp"
 
 namespace weir::state {
 namespace {
@@ -30,6 +31,14 @@ class RowMerge final : public rocksdb::MergeOperator {
     if (in.existing_value != nullptr) {
       row.assign(in.existing_value->data(), in.existing_value->size());
     }
+    if (view(in.key) == writes_key_) {
+      auto writes = in.existing_value != nullptr ? row : layout::encode_writes(0);
+      for (const auto& delta : in.operand_list) {
+        writes = layout::add_writes(writes, view(delta));
+      }
+      row = std::move(writes);
+      return true;
+    }
     for (const auto& delta : in.operand_list) {
       combiner_.combine(row, view(delta));
     }
@@ -37,8 +46,12 @@ class RowMerge final : public rocksdb::MergeOperator {
   }
 
   // A delta is itself a row, so two of them become one.
-  bool PartialMerge(const rocksdb::Slice& /*key*/, const rocksdb::Slice& left, const rocksdb::Slice& right,
+  bool PartialMerge(const rocksdb::Slice& key, const rocksdb::Slice& left, const rocksdb::Slice& right,
                     std::string* row, rocksdb::Logger* /*log*/) const override {
+    if (view(key) == writes_key_) {
+      *row = layout::add_writes(view(left), view(right));
+      return true;
+    }
     row->assign(left.data(), left.size());
     combiner_.combine(*row, view(right));
     return true;
@@ -46,9 +59,11 @@ class RowMerge final : public rocksdb::MergeOperator {
 
  private:
   const Combiner& combiner_;
+  const std::string writes_key_ = layout::writes_added_key();
 };
 
-// RocksDB's own words, where they are about trouble. It may hand over long texts; a line is enough.
+// RocksDB's own words, where they are about trouble: for who debugs. What comes of the trouble is told by the call that
+// meets it, in a sentence; these repeat themselves for as long as a disk is full. They may be long; a line is enough.
 class Words final : public rocksdb::Logger {
  public:
   explicit Words(Log log) : rocksdb::Logger(rocksdb::InfoLogLevel::ERROR_LEVEL), log_(std::move(log)) {}
@@ -60,7 +75,7 @@ class Words final : public rocksdb::Logger {
     char line[512];
     const int size = std::vsnprintf(line, sizeof line, format, arguments);
     if (size > 0) {
-      log_(LogLevel::warning, std::string_view(line, std::min(static_cast<std::size_t>(size), sizeof line - 1)));
+      log_(LogLevel::debug, std::string_view(line, std::min(static_cast<std::size_t>(size), sizeof line - 1)));
     }
   }
 
@@ -106,11 +121,30 @@ rocksdb::Options rocks_options(const RocksStore::Options& options, bool exists, 
   return rocks;
 }
 
+// Each opening begins a log, and RocksDB 7.8 deletes old ones only when it has written a table file: who opens and
+// closes and commits nothing, as a question does, would leave one more empty file each time. Nothing is in them.
+void remove_empty_logs(rocksdb::Env& env, const std::string& directory) {
+  std::vector<std::string> names;
+  if (!env.GetChildren(directory, &names).ok()) {
+    return;
+  }
+  for (const auto& name : names) {
+    const auto file = directory + "/" + name;
+    std::uint64_t bytes = 0;
+    if (name.ends_with(".log") && env.GetFileSize(file, &bytes).ok() && bytes == 0) {
+      // What stays is in nobody's way.
+      static_cast<void>(env.DeleteFile(file).ok());
+    }
+  }
+}
+
 }  // namespace
 
 Result<std::unique_ptr<rocksdb::DB>> open_database(const RocksStore::Options& options, bool exists, rocksdb::Env* env) {
+  const auto rocks = rocks_options(options, exists, env);
+  remove_empty_logs(*rocks.env, options.path);
   rocksdb::DB* opened = nullptr;
-  const auto status = rocksdb::DB::Open(rocks_options(options, exists, env), options.path, &opened);
+  const auto status = rocksdb::DB::Open(rocks, options.path, &opened);
   std::unique_ptr<rocksdb::DB> database(opened);
   if (status.ok()) {
     return database;

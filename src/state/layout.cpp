@@ -258,6 +258,9 @@ std::string rows_prefix(Number pipeline) { return key_of('r', pipeline); }
 std::string journal_prefix() { return "j"; }
 std::string journal_key(std::uint32_t index) { return key_of('j', index); }
 
+std::string writes_key() { return "n"; }
+std::string writes_added_key() { return "m"; }
+
 std::vector<std::string> prefixes_of(Number pipeline) {
   std::vector<std::string> prefixes;
   for (const char kind : {'c', 's', 'h', 'g', 'd', 'e', 'r'}) {
@@ -450,6 +453,24 @@ std::optional<LetterSum> decode_letter_sum(std::string_view bytes) {
   const auto letters = reader.varint();
   const auto payload_bytes = reader.varint();
   return finish(reader, LetterSum{letters, payload_bytes});
+}
+
+std::string encode_writes(std::uint64_t number) {
+  auto out = value_of();
+  put_varint(out, number);
+  return out;
+}
+
+std::optional<std::uint64_t> decode_writes(std::string_view bytes) {
+  auto reader = Reader::of_value(bytes);
+  std::uint64_t number = reader.varint();
+  return finish(reader, std::move(number));
+}
+
+std::string add_writes(std::string_view left, std::string_view right) {
+  const auto first = decode_writes(left);
+  const auto second = decode_writes(right);
+  return first && second ? encode_writes(*first + *second) : std::string();
 }
 
 std::string encode_claim(bool confirmed) {

@@ -43,6 +43,10 @@ std::string after_claims_key(Number pipeline, Number stream, std::string_view sh
 std::string rows_prefix(Number pipeline);                                  // r <pipeline>
 std::string journal_prefix();                                              // j
 std::string journal_key(std::uint32_t index);                              // j <index>
+/// How many batches were ever written: `n`, put, and `m`, to which each batch adds one. They differ when a part of what
+/// was written is missing from the middle, which no checksum tells.
+std::string writes_key();        // n
+std::string writes_added_key();  // m
 /// What the keys of everything that carries the pipeline's number begin with: five bytes each.
 std::vector<std::string> prefixes_of(Number pipeline);
 /// The least key above every key that starts with `prefix` (which is not all 0xff: it starts with a letter).
@@ -65,6 +69,7 @@ std::string encode(const stream::Gap& value);
 std::string encode(const DeadLetter& value);  ///< without what the key says
 std::string encode(const LetterSum& value);
 std::string encode_claim(bool confirmed);
+std::string encode_writes(std::uint64_t number);
 
 /// A journal entry: the changes of rows of one commit, appended one by one.
 std::string begin_journal_entry();
@@ -77,6 +82,9 @@ std::optional<stream::Gap> decode_gap(std::string_view bytes);
 /// `key` without its prefix.
 std::optional<DeadLetter> decode_dead_letter(std::string_view key, std::string_view bytes);
 std::optional<LetterSum> decode_letter_sum(std::string_view bytes);
+std::optional<std::uint64_t> decode_writes(std::string_view bytes);
+/// Of two numbers added one to the other; what is no such value stays none.
+std::string add_writes(std::string_view left, std::string_view right);
 /// Whose event it is; `key` without its prefix.
 std::optional<stream::ShardId> decode_claim_key(std::string_view key);
 /// Whether it is confirmed.

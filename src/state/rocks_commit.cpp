@@ -197,10 +197,15 @@ Result<void> RocksStore::Core::write(rocksdb::WriteBatch& batch, bool sync) {
   const auto now = options_.clock->elapsed();
   rocksdb::WriteOptions how;
   how.sync = sync || now - synced_at_ >= options_.sync_interval;
+  // Positions are put and rows added to. Should the database come back without a batch, but with a later one (its list
+  // of files was cut short, say), the positions would be right and the rows wrong; these two then differ.
+  batch.Put(layout::writes_key(), layout::encode_writes(writes_ + 1));
+  batch.Merge(layout::writes_added_key(), layout::encode_writes(1));
   if (const auto status = database_->Write(how, &batch); !status.ok()) {
     broken_ = true;
     return to_error(status, options_.path);
   }
+  ++writes_;
   unsynced_ = !how.sync;
   if (how.sync) {
     synced_at_ = now;

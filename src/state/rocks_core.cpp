@@ -55,6 +55,7 @@ Result<std::unique_ptr<RocksStore::Core>> RocksStore::Core::open(Options options
 Result<void> RocksStore::Core::open_database_and_load() {
   WEIR_TRY(const bool exists, directory_.has_database());
   WEIR_TRY(auto database, open_database(options_, exists, env_));
+  WEIR_TRY(writes_, load_writes(*database));
   WEIR_TRY(auto known, load(*database));
   WEIR_CHECK(load_journal(*database));
   known_ = std::move(known);
@@ -104,6 +105,31 @@ Result<RocksStore::Core::Known> RocksStore::Core::load(rocksdb::DB& database) co
     WEIR_CHECK(load_streams(database, pipeline));
   }
   return known;
+}
+
+Result<std::uint64_t> RocksStore::Core::load_writes(rocksdb::DB& database) const {
+  std::uint64_t numbers[2] = {};
+  const std::string keys[2] = {layout::writes_key(), layout::writes_added_key()};
+  for (int i = 0; i < 2; ++i) {
+    std::string bytes;
+    const auto status = database.Get(rocksdb::ReadOptions(), keys[i], &bytes);
+    if (status.IsNotFound()) {
+      continue;
+    }
+    if (!status.ok()) {
+      return to_error(status, options_.path);
+    }
+    const auto number = layout::decode_writes(bytes);
+    if (!number) {
+      return damaged("the count of writes");
+    }
+    numbers[i] = *number;
+  }
+  if (numbers[0] != numbers[1]) {
+    return state_corrupt(options_.path, fmt::format("of {} writes, {} are there: a file is missing or was cut short",
+                                                    numbers[0], numbers[1]));
+  }
+  return numbers[0];
 }
 
 Result<void> RocksStore::Core::load_journal(rocksdb::DB& database) {

@@ -90,6 +90,8 @@ class RocksStore::Core {
   Result<void> open_database_and_load();
   Result<Known> load(rocksdb::DB& database) const;
   Result<void> load_journal(rocksdb::DB& database);
+  // How many batches were written, if all of them are there.
+  Result<std::uint64_t> load_writes(rocksdb::DB& database) const;
   Result<void> load_streams(rocksdb::DB& database, PipelineState& pipeline) const;
   // Calls `each(key without prefix, value)` for all keys that start with `prefix`, from `from` on, until it
   // says false.
@@ -121,6 +123,7 @@ class RocksStore::Core {
   std::atomic<bool> broken_ = false;
   bool unsynced_ = false;
   Duration synced_at_{};
+  std::uint64_t writes_ = 0;
   PendingRows pending_;
   std::uint32_t journal_entries_ = 0;
   std::size_t journal_bytes_ = 0;

@@ -157,6 +157,8 @@ TEST_F(FaultsTest, MatchesByStreamShardAndCount) {
   EXPECT_EQ(code(call.iterator("s", shard_1)), "InternalFailure");
   EXPECT_TRUE(call.get(iterator).ok());
   EXPECT_EQ(kinesis.faults().struck(), 2U);
+  EXPECT_EQ(kinesis.faults().struck(Kind::internal_failure), 2U);
+  EXPECT_EQ(kinesis.faults().struck(Kind::cut), 0U);
 }
 
 // A failure found with a seed must come back with it.

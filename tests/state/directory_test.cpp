@@ -115,6 +115,26 @@ TEST_F(StateDirectory, ThatCannotBeUsedIsRefused) {
   expect_refused("", "StateUnusable");
 }
 
+// A question opens the state and closes it again. Asked every minute for a year, it must not leave a file each time,
+// and what it finds must stay.
+TEST_F(StateDirectory, DoesNotGrowWhenItIsOpenedAndClosedWithoutACommit) {
+  const auto path = scratch_ / "state";
+  {
+    auto store = open(path);
+    ASSERT_TRUE(Draft().discover("a").advance("a", "", "1").row("k", "1").into(**store).ok());
+  }
+  ASSERT_TRUE(open(path).ok());
+  ASSERT_TRUE(open(path).ok());
+  const auto before = entries(path);
+  for (int i = 0; i < 40; ++i) {
+    ASSERT_TRUE(open(path).ok());
+  }
+  EXPECT_LE(entries(path), before + 1);
+  auto store = open(path);
+  EXPECT_EQ(row_of(**store, "k"), "1");
+  EXPECT_EQ(after_of(**store, "a"), "1");
+}
+
 // Without CURRENT a database looks like none; a new one in its place would forget everything in silence.
 TEST_F(StateDirectory, WithAPartOfADatabaseIsDamagedNotEmpty) {
   const auto path = scratch_ / "state";

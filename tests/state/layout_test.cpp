@@ -35,6 +35,15 @@ void expect_only_the_whole_decodes(const std::string& bytes, Decode decode) {
   EXPECT_FALSE(decode(newer)) << "a version unknown here";
 }
 
+// Damage that is added to must not turn into a number.
+TEST(StateLayout, AddsCountsOfWritesAndKeepsDamage) {
+  const auto two = layout::add_writes(layout::encode_writes(1), layout::encode_writes(1));
+  EXPECT_EQ(layout::decode_writes(two), 2U);
+  const auto damage = layout::add_writes(two, "?");
+  EXPECT_FALSE(layout::decode_writes(damage));
+  EXPECT_FALSE(layout::decode_writes(layout::add_writes(damage, two)));
+}
+
 TEST(StateLayout, ReadsOnlyWholeValues) {
   layout::PipelineValue pipeline{7, "definition"};
   expect_only_the_whole_decodes(layout::encode(pipeline), layout::decode_pipeline);
@@ -52,6 +61,7 @@ TEST(StateLayout, ReadsOnlyWholeValues) {
   gap.reason = "trimmed";
   expect_only_the_whole_decodes(layout::encode(gap), layout::decode_gap);
   expect_only_the_whole_decodes(layout::encode(LetterSum{1'000'000, 3}), layout::decode_letter_sum);
+  expect_only_the_whole_decodes(layout::encode_writes(1'000'000), layout::decode_writes);
   const auto key = layout::dead_letter_key(1, 2, letter().id()).substr(layout::dead_letters_prefix(1, 2).size());
   const auto value = layout::encode(letter());
   expect_only_the_whole_decodes(value, [&](std::string_view bytes) { return layout::decode_dead_letter(key, bytes); });

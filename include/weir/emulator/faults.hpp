@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <cstdint>
@@ -67,6 +68,7 @@ struct Fault {
   std::chrono::milliseconds delay{1000};   ///< of `slow`
   TrimmedAnswer trimmed_answer = TrimmedAnswer::oldest;  ///< of `trim`
 };
+inline constexpr std::size_t fault_kinds_count = 12;
 std::string_view to_string(Fault::Kind kind) noexcept;  // "throttle", "internal-failure", ... as in the file
 
 /// The faults of one emulator, tried in order for each call: the first that matches strikes, and each
@@ -102,6 +104,8 @@ class Faults {
   void reseed(std::uint64_t seed);
   /// How many calls were struck so far, `slow` included.
   std::uint64_t struck() const noexcept;
+  /// How many of them by faults of this kind.
+  std::uint64_t struck(Fault::Kind kind) const noexcept;
 
   /// What happens to one call. `shard` is empty where the call names none.
   struct Strike {
@@ -115,7 +119,7 @@ class Faults {
  private:
   struct State;
   std::unique_ptr<State> state_;
-  std::atomic<std::uint64_t> struck_{0};
+  std::array<std::atomic<std::uint64_t>, fault_kinds_count> struck_{};
   std::atomic<bool> any_{false};  // spares the usual call the lock
 };
 
