@@ -16,7 +16,18 @@ Interrupt::Interrupt(Console& console) : console_(console), signals_(loop_, SIGI
   thread_ = std::thread([this] { loop_.run(); });
 }
 
+void end_is_certain() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGINT);
+  sigaddset(&signals, SIGTERM);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+}
+
 Interrupt::~Interrupt() {
+  if (stop_.stop_requested()) {
+    end_is_certain();
+  }
   loop_.stop();
   thread_.join();
 }

@@ -10,6 +10,7 @@
 
 #include "cli/arguments.hpp"
 #include "cli/command.hpp"
+#include "cli/interrupt.hpp"
 #include "cli/stream_list.hpp"
 #include "cli/text.hpp"
 #include "weir/base/random.hpp"
@@ -80,6 +81,7 @@ class Local final : public Command {
     signals.async_wait([](const boost::system::error_code& /*code*/, int /*number*/) {});
     loop.run();
     server->stop();
+    end_is_certain();
     context.console.note(served(kinesis));
     return {};
   }

@@ -60,7 +60,26 @@ const std::vector<Source> names_the_profile = {
     {"the file's profile", [](Precedence& test, const std::string& value) { test.file.profile = value; }},
 };
 
-// Each place that is set beats all that are farther away, whoever named the profile.
+/// Each place beats each that is farther away, and the profile's own, whoever named the profile.
+void expect_the_nearer(Precedence& test, const std::vector<Source>& sources, const std::vector<std::string>& values,
+                       const std::string& of_the_profile, const std::function<std::string()>& settled) {
+  for (const auto& names : names_the_profile) {
+    names.set(test, "work");
+    EXPECT_EQ(settled(), of_the_profile) << "profile by " << names.name;
+    for (std::size_t near = 0; near < sources.size(); ++near) {
+      for (std::size_t far = near; far < sources.size(); ++far) {
+        sources[far].set(test, values[far]);
+        sources[near].set(test, values[near]);
+        EXPECT_EQ(settled(), values[near])
+            << sources[near].name << " beside " << sources[far].name << ", profile by " << names.name;
+        sources[far].set(test, "");
+        sources[near].set(test, "");
+      }
+    }
+    names.set(test, "");
+  }
+}
+
 TEST_F(Precedence, OfTheEndpoint) {
   const std::vector<Source> sources = {
       {"--endpoint", [](Precedence& test, const std::string& value) { test.flags.endpoint = value; }},
@@ -68,23 +87,13 @@ TEST_F(Precedence, OfTheEndpoint) {
       variable("AWS_ENDPOINT_URL"),
       {"the file's endpoint", [](Precedence& test, const std::string& value) { test.file.endpoint = value; }},
   };
-  for (const auto& names : names_the_profile) {
-    for (const auto& source : sources) {
-      source.set(*this, "");
-    }
-    names.set(*this, "work");
-    EXPECT_EQ(settled().endpoint, "http://profile.example:1") << names.name;
-    for (auto source = sources.rbegin(); source != sources.rend(); ++source) {
-      const auto value = "http://127.0.0.1:" + std::to_string(source - sources.rbegin() + 1);
-      source->set(*this, value);
-      EXPECT_EQ(settled().endpoint, value) << source->name << ", profile by " << names.name;
-    }
-    names.set(*this, "");
-  }
+  expect_the_nearer(*this, sources,
+                    {"http://127.0.0.1:1", "http://127.0.0.1:2", "http://127.0.0.1:3", "http://127.0.0.1:4"},
+                    "http://profile.example:1", [this] { return settled().endpoint; });
 }
 
-// The same of the region, for an endpoint on this machine too: what is signed for us-east-1 there instead is refused,
-// or counted under another region.
+// For an endpoint on this machine too: what is signed for us-east-1 there instead is refused, or counted under another
+// region.
 TEST_F(Precedence, OfTheRegion) {
   const std::vector<Source> sources = {
       {"--region", [](Precedence& test, const std::string& value) { test.flags.region = value; }},
@@ -93,20 +102,10 @@ TEST_F(Precedence, OfTheRegion) {
       {"the file's region", [](Precedence& test, const std::string& value) { test.file.region = value; }},
   };
   for (const auto* endpoint : {"", "http://127.0.0.1:4567"}) {
+    SCOPED_TRACE(endpoint);
     flags.endpoint = endpoint;
-    for (const auto& names : names_the_profile) {
-      for (const auto& source : sources) {
-        source.set(*this, "");
-      }
-      names.set(*this, "work");
-      EXPECT_EQ(settled().region, "us-profile-1") << names.name << " " << endpoint;
-      for (auto source = sources.rbegin(); source != sources.rend(); ++source) {
-        const auto value = "eu-west-" + std::to_string(source - sources.rbegin() + 1);
-        source->set(*this, value);
-        EXPECT_EQ(settled().region, value) << source->name << ", profile by " << names.name << " " << endpoint;
-      }
-      names.set(*this, "");
-    }
+    expect_the_nearer(*this, sources, {"eu-west-1", "eu-west-2", "eu-west-3", "eu-west-4"}, "us-profile-1",
+                      [this] { return settled().region; });
   }
 }
 

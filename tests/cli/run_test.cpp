@@ -58,6 +58,8 @@ TEST_F(RunTest, StopsOnASignalBeforeItHasBegun) {
   Child run(weir({"run", "words.yaml"}));
   wait_until([&] { return kinesis.calls(emulator::Operation::describe_stream_summary) > 0; });
   run.signal(SIGINT);
+  run.wait_for_err("stopped before anything was read");
+  run.signal_until_ended(SIGTERM);  // of the same wish, but late
   const auto end = run.finish();
   EXPECT_EQ(end.status, 1);
   EXPECT_EQ(end.err, "weir run: stopped before anything was read\n");

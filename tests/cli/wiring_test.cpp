@@ -3,10 +3,14 @@
 #include <fmt/format.h>
 #include <sys/file.h>
 #include <sys/inotify.h>
+#include <sys/socket.h>
+
+#include <thread>
 
 #include "cli/command.hpp"
 #include "command_support.hpp"
 #include "tests/cli/capture.hpp"
+#include "tests/emulator/http_client.hpp"
 #include "weir/wire/document.hpp"
 
 namespace weir::cli {
@@ -14,8 +18,8 @@ namespace {
 
 using emulator::Fault;
 using emulator::Operation;
-using ::testing::ElementsAre;
 using ::testing::Not;
+using ::testing::UnorderedElementsAre;
 
 struct WiringTest : CommandTest {
   void SetUp() override {
@@ -110,6 +114,59 @@ TEST_F(WiringTest, PutTellsItsTotalsWhenItFailsToo) {
   const auto put = run({"put", "words", "--key", "k", "--json"}, "{\"k\":\"a\"}\n{\"k\":\"b\"}\n{}\n");
   EXPECT_EQ(put.status, 1);
   EXPECT_TRUE(put.out.starts_with("{\"records\":2,")) << put.out;
+}
+
+/// The endpoint behind it, to somebody who may not describe a stream. One request a connection, one at a time.
+class Secretive {
+ public:
+  explicit Secretive(std::uint16_t port)
+      : port_(port), acceptor_(loop_, {boost::asio::ip::address_v4::loopback(), 0}), thread_([this] { serve(); }) {}
+  ~Secretive() {
+    ::shutdown(acceptor_.native_handle(), SHUT_RDWR);  // ends `accept`
+    thread_.join();
+  }
+  std::string endpoint() const { return fmt::format("http://127.0.0.1:{}", acceptor_.local_endpoint().port()); }
+
+ private:
+  void serve() {
+    for (;;) {
+      boost::system::error_code error;
+      auto socket = acceptor_.accept(error);
+      if (error) {
+        return;
+      }
+      std::string request;
+      const auto head = boost::asio::read_until(socket, boost::asio::dynamic_buffer(request), "\r\n\r\n");
+      const auto length = std::stoul(request.substr(request.find("Content-Length: ") + 16)) + head;
+      boost::asio::read(socket, boost::asio::dynamic_buffer(request),
+                        boost::asio::transfer_exactly(length - request.size()));
+      boost::asio::write(socket, boost::asio::buffer(answer(request)));
+    }
+  }
+  std::string answer(const std::string& request) const {
+    constexpr std::string_view refusal = R"({"__type":"AccessDeniedException","message":"not authorized"})";
+    if (request.find("DescribeStreamSummary") != std::string::npos) {
+      return fmt::format("HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{}",
+                         refusal.size(), refusal);
+    }
+    emulator::HttpClient client(port_);
+    client.send(request);
+    const auto reply = client.read();
+    return reply.head.substr(0, reply.head.size() - 2) + "Connection: close\r\n\r\n" + reply.body;
+  }
+
+  const std::uint16_t port_;
+  boost::asio::io_context loop_;
+  boost::asio::ip::tcp::acceptor acceptor_;
+  std::thread thread_;
+};
+
+// A producer's role often may put and nothing else.
+TEST_F(WiringTest, PutNeedsNoRightToDescribe) {
+  const Secretive service(server->port());
+  const auto put = run({"put", "words", "--endpoint", service.endpoint()}, "a\nb\n");
+  EXPECT_EQ(put.status, 0) << put.err;
+  EXPECT_THAT(stored("words"), UnorderedElementsAre("a", "b"));
 }
 
 // Under another key a copy lands in another shard, and what is put back from there counts elsewhere.

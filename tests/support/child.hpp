@@ -76,6 +76,13 @@ class Child {
   /// Nobody reads its output any more.
   void close_output() { close(out_.descriptor); }
   void signal(int number) const { ::kill(pid_, number); }
+  /// Sends it over and over until the program has ended.
+  void signal_until_ended(int number) const {
+    siginfo_t ended{};
+    while (::waitid(P_PID, static_cast<id_t>(pid_), &ended, WEXITED | WNOHANG | WNOWAIT) == 0 && ended.si_pid == 0) {
+      signal(number);
+    }
+  }
   pid_t pid() const { return pid_; }
 
   /// Reads until `text` appears in the output or the words; gives the whole line it is in.
