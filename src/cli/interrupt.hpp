@@ -10,8 +10,8 @@
 
 namespace weir::cli {
 
-/// From here on SIGINT and SIGTERM no longer change how this thread, the last, ends: a second signal of one wish may come
-/// when the command is done already and its handler gone, and would kill it.
+/// From here on SIGINT and SIGTERM no longer change how this thread, the last, ends: a second signal of one wish may
+/// come when the command is done already and its handler gone, and would kill it.
 void end_is_certain();
 
 /// SIGINT and SIGTERM as a request to stop, whatever the command is busy with: reaching the service, waiting

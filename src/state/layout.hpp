@@ -45,7 +45,7 @@ std::string journal_prefix();                                              // j
 std::string journal_key(std::uint32_t index);                              // j <index>
 /// How many batches were ever written: `n`, put, and `m`, to which each batch adds one. They differ when a part of what
 /// was written is missing from the middle, which no checksum tells.
-std::string writes_key();        // n
+std::string writes_key();  // n
 std::string writes_added_key();  // m
 /// What the keys of everything that carries the pipeline's number begin with: five bytes each.
 std::vector<std::string> prefixes_of(Number pipeline);
