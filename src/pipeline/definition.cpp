@@ -107,6 +107,9 @@ std::string definition_text(const Spec& spec) {
     append_json_string(spec.event_time, text);
     text.push_back('\n');
   }
+  if (spec.keys.empty()) {
+    text.append("handler\n");
+  }
   for (const auto& key : spec.keys) {
     text.append("key");
     for (const auto& field : key) {
@@ -153,6 +156,14 @@ std::vector<AddedAggregate> added_aggregates(std::string_view stored) {
     }
   }
   return added;
+}
+
+Result<void> check_name(const Spec& spec) {
+  if (!is_name(spec.name)) {
+    return refused("BadName", fmt::format("\"{}\" cannot name a pipeline: up to {} letters, digits, _ - and .",
+                                          spec.name.substr(0, name_bytes_max), name_bytes_max));
+  }
+  return {};
 }
 
 bool is_name(std::string_view name) noexcept {

@@ -25,6 +25,7 @@ bool Extracted::take_event_time(const decode::Value& value, Timestamp arrival) {
   if (arrival != Timestamp{} && *time > arrival + std::chrono::days(1)) {
     return fail("EventTimeAhead", "the event time is more than a day after the record's arrival");
   }
+  event_time = *time;
   return true;
 }
 
@@ -221,10 +222,7 @@ Result<void> check_aggregates(const Spec& spec) {
 }  // namespace
 
 Result<PipelinePtr> make_pipeline(Spec spec, std::function<std::unique_ptr<Extractor>()> make_extractor) {
-  if (!is_name(spec.name)) {
-    return refused("BadName", fmt::format("\"{}\" cannot name a pipeline: up to {} letters, digits, _ - and .",
-                                          spec.name.substr(0, name_bytes_max), name_bytes_max));
-  }
+  WEIR_CHECK(check_name(spec));
   WEIR_CHECK(check_keys(spec));
   WEIR_CHECK(check_aggregates(spec));
   std::vector<std::string> names;

@@ -111,7 +111,7 @@ std::vector<std::string> Board::complaints() const {
     return said;
   }
   if (!store_trouble_.empty()) {
-    said.push_back("the state is not written: " + store_trouble_);
+    said.push_back("what was read waits: " + store_trouble_);
   }
   for (const auto& [id, shard] : shards_) {
     const auto state = shard.status.state;

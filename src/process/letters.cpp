@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <charconv>
+#include <list>
 
 #include "process/folding.hpp"
+#include "process/handling.hpp"
 #include "weir/stream/record.hpp"
 
 namespace weir::process {
@@ -12,6 +14,17 @@ namespace {
 constexpr std::size_t letters_per_commit = 1000;
 
 std::string_view stream_of(std::string_view source) { return source.substr(source.find(':') + 1); }
+
+// Views of both.
+stream::EventId event_id(std::string_view source, const state::LetterId& id) {
+  stream::EventId event;
+  event.stream = stream_of(source);
+  event.shard = id.shard;
+  event.sequence_number = id.sequence_number.text();
+  event.sub = id.sub;
+  event.unpacked = id.unpacked;
+  return event;
+}
 
 // Hands out the letters of an order, a page after the other.
 class Pages {
@@ -59,42 +72,111 @@ class Pages {
   std::optional<state::DeadLetter> last_;
 };
 
-// Folds what can be folded now into one commit; what fails again is written back into itself.
+// A dead letter as the record it was, for as long as both live.
+class Revived {
+ public:
+  explicit Revived(state::DeadLetter& letter) : letter_(letter), bytes_(letter.payload.size()) {
+    letter.payload.append(stream::padding_bytes, '\0');
+    record.sequence_number = letter.sequence_number.text();
+    record.data = std::string_view(letter.payload).substr(0, bytes_);
+    record.partition_key = letter.partition_key;
+    record.arrival = letter.arrival;
+  }
+  ~Revived() { letter_.payload.resize(bytes_); }
+  Revived(const Revived&) = delete;
+  Revived& operator=(const Revived&) = delete;
+
+  stream::RawRecord record;
+
+ private:
+  state::DeadLetter& letter_;
+  const std::size_t bytes_;
+};
+
+// What becomes of a letter: it leaves, or it is written back into itself with the new reason.
+void leave(state::DeadLetter& letter, std::optional<Error> failure, state::Commit& commit) {
+  if (!failure) {
+    commit.released.push_back(letter.id());
+    return;
+  }
+  letter.code = std::move(failure->code);
+  letter.reason = std::move(failure->message);
+  ++letter.attempts;
+  commit.rewritten.push_back(std::move(letter));
+}
+
 class Replay {
  public:
-  explicit Replay(const pipelines::Pipeline& pipeline)
-      : folder_(pipeline.make_folder()), deltas_(folder_->make_deltas()) {}
+  explicit Replay(const pipelines::Pipeline& pipeline, std::string_view source)
+      : pipeline_(pipeline), source_(source), folder_(pipeline.make_folder()), deltas_(folder_->make_deltas()) {}
 
-  // The commit's rows live until the next one.
-  void fill(std::vector<state::DeadLetter> page, state::Commit& commit) {
+  // Folds the letters, or hands them to the pipeline's handler. The commit's rows live until the next one.
+  Task<void> fill(std::vector<state::DeadLetter>& page, state::Commit& commit) {
     deltas_->clear();
+    if (pipeline_.handler() != nullptr) {
+      co_return co_await handle(page, commit);
+    }
     for (auto& letter : page) {
-      const auto size = letter.payload.size();
-      letter.payload.append(stream::padding_bytes, '\0');
-      stream::RawRecord record;
-      record.sequence_number = letter.sequence_number.text();
-      record.data = std::string_view(letter.payload).substr(0, size);
-      record.partition_key = letter.partition_key;
-      record.arrival = letter.arrival;
-      bool failed = false;
-      fold_all(*folder_, {&record, 1}, *deltas_, failures_, [&](std::size_t, std::string code, std::string reason) {
-        failed = true;
-        letter.code = std::move(code);
-        letter.reason = std::move(reason);
-        return true;
-      });
-      letter.payload.resize(size);
-      if (failed) {
-        ++letter.attempts;
-        commit.rewritten.push_back(std::move(letter));
-      } else {
-        commit.released.push_back(letter.id());
+      std::optional<Error> failure;
+      {
+        const Revived revived(letter);
+        fold_all(*folder_, {&revived.record, 1}, *deltas_, failures_,
+                 [&](std::size_t /*index*/, std::string code, std::string reason) {
+                   failure = corrupt(std::move(code), std::move(reason));
+                   return true;
+                 });
       }
+      leave(letter, std::move(failure), commit);
     }
     deltas_->encode(commit.rows);
+    co_return Result<void>();
   }
 
  private:
+  // A shard's letters after the other's, as everywhere. Nobody knows for which of them the handler ran before: they
+  // failed then, or a replay was cut short.
+  Task<void> handle(std::vector<state::DeadLetter>& page, state::Commit& commit) {
+    for (std::size_t first = 0; first < page.size();) {
+      std::size_t end = first;
+      while (end < page.size() && page[end].shard == page[first].shard) {
+        ++end;
+      }
+      WEIR_CO_CHECK(co_await handle_shard(std::span(page).subspan(first, end - first), commit));
+      first = end;
+    }
+    co_return Result<void>();
+  }
+
+  Task<void> handle_shard(std::span<state::DeadLetter> letters, state::Commit& commit) {
+    std::vector<std::optional<Error>> failed(letters.size());
+    std::vector<std::size_t> added;
+    std::list<Revived> revived;
+    std::list<state::LetterId> ids;
+    const auto call = pipeline_.handler()->begin();
+    for (std::size_t i = 0; i < letters.size(); ++i) {
+      const auto& record = revived.emplace_back(letters[i]).record;
+      auto taken = add_event(*call, event_id(source_, ids.emplace_back(letters[i].id())), record);
+      if (taken) {
+        added.push_back(i);
+      } else {
+        failed[i] = taken.error();
+      }
+    }
+    const std::vector<state::Claim> known(added.size(), state::Claim::unsure);
+    call->claimed(known);
+    WEIR_CO_CHECK(co_await run_handler(*call, failures_, std::stop_token()));
+    for (auto& failure : failures_) {
+      failed[added[failure.index]] = corrupt(std::move(failure.code), std::move(failure.reason));
+    }
+    revived.clear();
+    for (std::size_t i = 0; i < letters.size(); ++i) {
+      leave(letters[i], std::move(failed[i]), commit);
+    }
+    co_return Result<void>();
+  }
+
+  const pipelines::Pipeline& pipeline_;
+  const std::string_view source_;
   std::unique_ptr<pipelines::Folder> folder_;
   std::unique_ptr<pipelines::Deltas> deltas_;
   std::vector<pipelines::Failure> failures_;
@@ -102,15 +184,7 @@ class Replay {
 
 }  // namespace
 
-std::string event_id_text(std::string_view source, const state::LetterId& id) {
-  stream::EventId event;
-  event.stream = stream_of(source);
-  event.shard = id.shard;
-  event.sequence_number = id.sequence_number.text();
-  event.sub = id.sub;
-  event.unpacked = id.unpacked;
-  return event.text();
-}
+std::string event_id_text(std::string_view source, const state::LetterId& id) { return event_id(source, id).text(); }
 
 std::optional<state::LetterId> parse_event_id(std::string_view source, std::string_view text) {
   const auto stream = stream_of(source);
@@ -143,7 +217,7 @@ Task<LetterOutcome> replay_letters(state::Store& store, const pipelines::Pipelin
                                    std::vector<state::LetterId> ids, LetterProgress progress) {
   LetterOutcome outcome;
   Pages pages(store, pipeline.name(), source, std::move(ids));
-  Replay replay(pipeline);
+  Replay replay(pipeline, source);
   for (;;) {
     WEIR_CO_TRY(auto page, co_await pages.next(outcome));
     if (page.empty()) {
@@ -153,7 +227,7 @@ Task<LetterOutcome> replay_letters(state::Store& store, const pipelines::Pipelin
     commit.pipeline = pipeline.name();
     commit.stream = source;
     commit.sync = true;
-    replay.fill(std::move(page), commit);
+    WEIR_CO_CHECK(co_await replay.fill(page, commit));
     WEIR_CO_CHECK(co_await store.commit(commit));
     outcome.done += commit.released.size();
     outcome.failed += commit.rewritten.size();

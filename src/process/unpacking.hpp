@@ -3,7 +3,6 @@
 #include <cstdint>
 #include <optional>
 #include <span>
-#include <utility>
 #include <vector>
 
 #include "weir/stream/record.hpp"
@@ -25,64 +24,71 @@ struct UnpackCounts {
   std::uint64_t broken = 0;        ///< ordinary records that begin like aggregated ones
 };
 
-/// Turns records into what a pipeline that unpacks is to fold: user records as if each had come alone, with the
+/// Turns records into what a pipeline that unpacks is to take: user records as if each had come alone, with the
 /// sequence number and arrival of the record that held it. Hands them out in parts, so that its memory does not
 /// grow with what a record holds. One thread at a time.
 class Unpacking {
  public:
   static constexpr std::size_t part_records = 1024;
 
-  /// `take(std::span<const RawRecord>, std::span<const Origin>)` for each part, in order. The views live as long
-  /// as the records.
-  template <class Take>
-  UnpackCounts each_part(std::span<const stream::RawRecord> records, const std::optional<stream::HashRange>& range,
-                         Take take) {
-    UnpackCounts counts;
-    records_.clear();
-    origins_.clear();
-    for (const auto& record : records) {
-      const auto form = unpacker_.open(record.data, range);
-      if (form != stream::Unpacker::Form::aggregated) {
-        counts.broken += form == stream::Unpacker::Form::broken ? 1 : 0;
-        add(record, Origin(), take);
-        continue;
-      }
-      auto user_record = record;
-      for (stream::UserRecord user; unpacker_.next(user);) {
-        user_record.data = user.data;
-        user_record.partition_key = user.partition_key;
-        Origin origin;
-        origin.sub = user.sub;
-        origin.unpacked = true;
-        ++counts.user_records;
-        add(user_record, origin, take);
-      }
-      counts.misplaced += unpacker_.misplaced();
-    }
-    counts.unfiltered = range ? 0 : counts.user_records;
-    flush(take);
-    return counts;
+  /// The records must live until the last part is used; the parts' views live as long.
+  void begin(std::span<const stream::RawRecord> records, const std::optional<stream::HashRange>& range) {
+    rest_ = records;
+    range_ = range;
+    inside_ = false;
+    counts_ = UnpackCounts();
   }
 
+  /// Makes the next part; false when there is none.
+  bool next() {
+    records_.clear();
+    origins_.clear();
+    while (records_.size() < part_records && (inside_ || !rest_.empty())) {
+      inside_ ? take_user_record() : take_record();
+    }
+    return !records_.empty();
+  }
+  std::span<const stream::RawRecord> records() const noexcept { return records_; }
+  std::span<const Origin> origins() const noexcept { return origins_; }
+
+  /// After the last part.
+  const UnpackCounts& counts() const noexcept { return counts_; }
+
  private:
-  template <class Take>
-  void add(const stream::RawRecord& record, Origin origin, Take& take) {
-    records_.push_back(record);
-    origins_.push_back(origin);
-    if (records_.size() == part_records) {
-      flush(take);
+  void take_record() {
+    record_ = rest_.front();
+    rest_ = rest_.subspan(1);
+    const auto form = unpacker_.open(record_.data, range_);
+    inside_ = form == stream::Unpacker::Form::aggregated;
+    counts_.broken += form == stream::Unpacker::Form::broken ? 1 : 0;
+    if (!inside_) {
+      records_.push_back(record_);
+      origins_.emplace_back();
     }
   }
-  template <class Take>
-  void flush(Take& take) {
-    if (!records_.empty()) {
-      take(std::span<const stream::RawRecord>(records_), std::span<const Origin>(origins_));
-      records_.clear();
-      origins_.clear();
+  void take_user_record() {
+    stream::UserRecord user;
+    inside_ = unpacker_.next(user);
+    if (!inside_) {
+      counts_.misplaced += unpacker_.misplaced();
+      return;
     }
+    ++counts_.user_records;
+    counts_.unfiltered += range_ ? 0 : 1;
+    record_.data = user.data;
+    record_.partition_key = user.partition_key;
+    records_.push_back(record_);
+    auto& origin = origins_.emplace_back();
+    origin.sub = user.sub;
+    origin.unpacked = true;
   }
 
   stream::Unpacker unpacker_;
+  std::span<const stream::RawRecord> rest_;
+  std::optional<stream::HashRange> range_;
+  bool inside_ = false;  // of the aggregated record that was opened last
+  stream::RawRecord record_;
+  UnpackCounts counts_;
   std::vector<stream::RawRecord> records_;
   std::vector<Origin> origins_;
 };

@@ -135,6 +135,7 @@ std::unique_ptr<process::Processor> Host::make_processor(Member& member) {
   const auto& job = member.place.job;
   process::Processor::Context context;
   context.store = job.store;
+  context.deduper = job.deduper;
   context.clock = &clock_;
   context.pipeline = job.pipeline.get();
   context.board = &member.board;

@@ -7,12 +7,15 @@ namespace {
 
 constexpr std::string_view memory = "memory";
 
+// `Store` is a state::Store and its own Deduper.
+template <class Store>
 class Open final : public OpenStore {
  public:
   state::Store& store() override { return *store_; }
+  state::Deduper& deduper() override { return *store_; }
 
   Blocking blocking_{1};
-  std::unique_ptr<state::Store> store_;
+  std::unique_ptr<Store> store_;
 };
 
 }  // namespace
@@ -26,12 +29,13 @@ std::string state_directory(const std::string& state, const pipelines::Pipeline&
 
 Result<std::unique_ptr<OpenStore>> open_store(const std::string& state, const pipelines::Pipeline& pipeline,
                                               const Log& log) {
-  auto open = std::make_unique<Open>();
   const auto directory = state_directory(state, pipeline);
   if (directory.empty()) {
+    auto open = std::make_unique<Open<state::MemoryStore>>();
     open->store_ = std::make_unique<state::MemoryStore>(pipelines::row_combiner());
     return std::unique_ptr<OpenStore>(std::move(open));
   }
+  auto open = std::make_unique<Open<state::RocksStore>>();
   state::RocksStore::Options options(directory, pipelines::row_combiner(), open->blocking_);
   options.log = log;
   WEIR_TRY(open->store_, state::RocksStore::open(std::move(options)));

@@ -107,8 +107,13 @@ Result<std::vector<Report>> run(stream::Source& source, std::vector<Job> jobs, c
     if (job.store == nullptr) {
       WEIR_TRY(auto own, open_store(job.state, *job.pipeline, options.log));
       job.store = &own->store();
+      job.deduper = &own->deduper();
       place.directory = state_directory(job.state, *job.pipeline);
       opened.push_back(std::move(own));
+    }
+    if (job.pipeline->handler() != nullptr && job.deduper == nullptr) {
+      return refused("NoDeduper", fmt::format("pipeline {} is a handler: it needs the `deduper` of its store",
+                                              job.pipeline->name()));
     }
     place.job = std::move(job);
     places.push_back(std::move(place));

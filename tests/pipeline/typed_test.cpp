@@ -196,6 +196,25 @@ TEST(TypedPipeline, RefusesWhatMakesNone) {
   EXPECT_EQ(code(weir::pipeline<Flight>("p").key(&Flight::origin).keep("n", weir::count()).keep("n", weir::count())),
             "BadName");
   EXPECT_EQ(code(weir::pipeline<Plain>("p").key(&Plain::value).keep("n", weir::count())), "NoDecoder");
+  const auto nothing = [](HandlerBatch<Flight>& /*batch*/) -> Task<void> { co_return Result<void>(); };
+  EXPECT_EQ(code(weir::pipeline<Flight>("p").handler(nothing)), "ok");
+  EXPECT_EQ(code(weir::pipeline<Flight>("p q").handler(nothing)), "BadName");
+  EXPECT_EQ(code(weir::pipeline<Flight>("p").handler(nothing).key(&Flight::origin)), "HandlerWithTotals");
+  EXPECT_EQ(code(weir::pipeline<Flight>("p").handler(nothing).keep("n", weir::count())), "HandlerWithTotals");
+}
+
+// Under its name there may be the state of a pipeline that keeps totals: positions of the one must not become the
+// other's.
+TEST(TypedPipeline, AHandlerHasADefinitionOfItsOwn) {
+  const auto nothing = [](HandlerBatch<Flight>& /*batch*/) -> Task<void> { co_return Result<void>(); };
+  const auto handler = built(weir::pipeline<Flight>("p").handler(nothing).unpack_kpl());
+  EXPECT_EQ(handler->definition(), "decode json\nunpack kpl\ntime arrival\nhandler\n");
+  EXPECT_NE(handler->handler(), nullptr);
+  const auto totals = built(weir::pipeline<Flight>("p").key(&Flight::origin).keep("n", weir::count()).unpack_kpl());
+  EXPECT_EQ(totals->handler(), nullptr);
+  const auto continued = continue_definition(totals->definition(), handler->definition(), Timestamp());
+  ASSERT_FALSE(continued);
+  EXPECT_EQ(continued.error().code, "DefinitionChanged");
 }
 
 }  // namespace

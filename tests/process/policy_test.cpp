@@ -111,7 +111,7 @@ TEST(Board, ComplainsOfWhatIsWrongWhileItIs) {
   report("s0", stream::ShardState::caught_up, "");
   EXPECT_THAT(board.complaints(), IsEmpty());
   board.store_trouble("the disk is full");
-  EXPECT_THAT(board.complaints(), ElementsAre("the state is not written: the disk is full"));
+  EXPECT_THAT(board.complaints(), ElementsAre("what was read waits: the disk is full"));
   board.count_commit(Board::Totals());
   EXPECT_THAT(board.complaints(), IsEmpty());
   board.halt(refused("Gap", "records were lost"));

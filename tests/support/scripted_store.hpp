@@ -57,6 +57,8 @@ class ScriptedStore final : public PassingStore {
     }
     co_return done;
   }
+  state::Deduper& deduper() { return store_; }
+
   Task<void> sync() override {
     ++syncs;
     return store_.sync();

@@ -5,10 +5,13 @@
 #include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
 #include <filesystem>
+#include <mutex>
+#include <set>
 
 #include "tests/support/passing.hpp"
 #include "tests/support/scripted_store.hpp"
 #include "tests/support/word_count.hpp"
+#include "weir/decode/text.hpp"
 #include "weir/emulator/kinesis.hpp"
 #include "weir/state/memory_store.hpp"
 #include "weir/worker/worker.hpp"
@@ -71,6 +74,35 @@ class SeveralTest : public ::testing::Test {
     ASSERT_TRUE(kinesis.put("s", texts));
   }
 
+  // A handler that notes what it is given.
+  Job handler(std::string name) {
+    pipelines::PipelineBuilder<decode::Bytes> builder(std::move(name));
+    builder.decode(bytes_decoder()).handler([this](HandlerBatch<decode::Bytes>& batch) { return note(batch); });
+    Job made;
+    made.pipeline = *builder.build();
+    made.store = &store;
+    made.deduper = &store;
+    return made;
+  }
+  Task<void> note(HandlerBatch<decode::Bytes>& batch) {
+    const std::scoped_lock lock(mutex);
+    for (const auto& record : batch.records()) {
+      handled.push_back(std::string(record.value.bytes));
+    }
+    if (handler_fails) {
+      co_return refused("BadPassword", "the mail server refuses the password");
+    }
+    co_return Result<void>();
+  }
+  std::set<std::string> handled_once() {
+    const std::set<std::string> different(handled.begin(), handled.end());
+    EXPECT_EQ(different.size(), handled.size()) << "a record was handled twice";
+    return different;
+  }
+
+  std::mutex mutex;
+  std::vector<std::string> handled;
+  bool handler_fails = false;
   emulator::Kinesis kinesis;
   kinesis::ReaderConfig config;
   weir::testing::DecimalCombiner combiner;
@@ -93,6 +125,63 @@ TEST_F(SeveralTest, CountTheSameRecordsOverThreadsAndReshards) {
     EXPECT_TRUE(report.caught_up);
     EXPECT_FALSE(report.halted);
   }
+}
+
+// What acts on the outside world stands beside what counts, on one read, and is acknowledged like it.
+TEST_F(SeveralTest, HandlersRunBesideTotals) {
+  put(500);
+  ASSERT_TRUE(kinesis.merge("s", "shardId-000000000000", "shardId-000000000001"));
+  put(500);
+  options.threads = 2;
+  const auto reports = run_once({job("one"), handler("mail")});
+  ASSERT_TRUE(reports) << to_string(reports.error());
+  EXPECT_EQ(counted("one"), 1000U);
+  EXPECT_EQ(handled.size(), 1000U);
+  EXPECT_EQ(reports->back().totals.records, 1000U);
+  handled.clear();
+  put(100);
+  ASSERT_TRUE(run_once({job("one"), handler("mail")}));
+  EXPECT_EQ(handled_once().size(), 100U);
+  EXPECT_EQ(counted("one"), 1100U);
+}
+
+TEST_F(SeveralTest, AHandlerThatRefusesHoldsBackOnlyItself) {
+  put(100);
+  handler_fails = true;
+  const auto reports = run_once({handler("mail"), job("one")});
+  ASSERT_TRUE(reports) << to_string(reports.error());
+  ASSERT_TRUE(reports->front().halted);
+  EXPECT_EQ(reports->front().halted->code, "BadPassword");
+  EXPECT_EQ(reports->front().totals.records, 0U);
+  EXPECT_EQ(counted("one"), 100U);
+  handler_fails = false;
+  handled.clear();
+  ASSERT_TRUE(run_once({handler("mail"), job("one")}));
+  EXPECT_EQ(handled_once().size(), 100U) << "every record that was not acknowledged";
+}
+
+TEST_F(SeveralTest, AHandlerNeedsADeduper) {
+  auto alone = handler("mail");
+  alone.deduper = nullptr;
+  EXPECT_EQ(code_of(run_once({alone})), "NoDeduper");
+}
+
+// Its state is a directory like any other's.
+TEST_F(SeveralTest, AHandlerGoesOnWhereItsStateSays) {
+  const auto directory = ::testing::TempDir() + "weir-handler-" + std::to_string(::getpid());
+  std::filesystem::remove_all(directory);
+  auto mail = handler("mail");
+  mail.store = nullptr;
+  mail.deduper = nullptr;
+  mail.state = directory;
+  put(100);
+  ASSERT_TRUE(run_once({mail}));
+  EXPECT_EQ(handled_once().size(), 100U);
+  handled.clear();
+  put(7);
+  ASSERT_TRUE(run_once({mail}));
+  EXPECT_EQ(handled.size(), 7U);
+  std::filesystem::remove_all(directory);
 }
 
 // One is added to a running set: it begins at its own start, the others go on where they were. The stream was

@@ -11,6 +11,7 @@
 #include "weir/decode/compression.hpp"
 #include "weir/decode/value.hpp"
 #include "weir/pipeline/aggregate.hpp"
+#include "weir/pipeline/handler.hpp"
 #include "weir/pipeline/pipeline.hpp"
 #include "weir/pipeline/row_key.hpp"
 
@@ -40,6 +41,7 @@ inline constexpr std::size_t name_bytes_max = 128;
 struct Extracted {
   std::vector<RowKeyWriter> keys;
   std::vector<decode::Value> values;
+  Timestamp event_time{};  ///< of a pipeline that names a field
   std::string code;
   std::string reason;
 
@@ -77,6 +79,9 @@ using PipelinePtr = std::shared_ptr<const Pipeline>;
 /// The one implementation behind typed pipelines and pipeline files. Refuses what makes no pipeline: no
 /// key, no aggregate, bad or repeated names.
 Result<PipelinePtr> make_pipeline(Spec spec, std::function<std::unique_ptr<Extractor>()> make_extractor);
+
+/// A pipeline that keeps no totals and runs `handler`. Refuses a spec with keys or aggregates, and bad names.
+Result<PipelinePtr> make_handler_pipeline(Spec spec, std::unique_ptr<Handler> handler);
 
 /// What to store of a pipeline whose definition is `current`, where `stored` is stored: the same definition,
 /// or the same with aggregates added, which are noted as counting since `now`. Else `refused` with code

@@ -14,6 +14,8 @@
 
 namespace weir::pipelines {
 
+class Handler;
+
 /// A record that a pipeline could not take, and why. Decided from the record alone.
 struct Failure {
   std::size_t index = 0;  ///< into the records given to `fold`
@@ -71,6 +73,9 @@ class Pipeline {
   /// pipelines with one definition do the same to every record.
   virtual const std::string& definition() const noexcept = 0;
   virtual std::unique_ptr<Folder> make_folder() const = 0;
+  /// What acts on the outside world for each record, where the pipeline does that instead of keeping totals: a host
+  /// runs it and folds nothing. Lives as long as the pipeline.
+  virtual const Handler* handler() const noexcept { return nullptr; }
   /// Whether a host hands `fold` the user records of aggregated records instead (see stream::Unpacker).
   virtual bool unpacks_kpl() const noexcept { return false; }
   /// No part of the definition: it may change from run to run.

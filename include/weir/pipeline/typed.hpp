@@ -20,6 +20,7 @@
 #include "weir/pipeline/aggregate.hpp"
 #include "weir/pipeline/extract.hpp"
 #include "weir/pipeline/pipeline.hpp"
+#include "weir/pipeline/typed_handler.hpp"
 
 namespace weir::pipelines {
 
@@ -235,6 +236,15 @@ class PipelineBuilder {
     return *this;
   }
 
+  /// Instead of keeping totals: calls `run` with the records of each shard, in order, a batch after the other, for
+  /// what acts on the outside world. Each record is acknowledged after `run` returns; one for which it may have run
+  /// before (a crash, a failure) says so. Fails with `retry`: the same batch again after a wait; any other failure,
+  /// and an exception, halts the pipeline. Batches of different shards may run at once, from several threads.
+  PipelineBuilder& handler(std::function<Task<void>(HandlerBatch<T>&)> run) {
+    handler_ = std::move(run);
+    return *this;
+  }
+
   /// Takes apart what the Kinesis Producer Library aggregated: each user record counts for itself.
   PipelineBuilder& unpack_kpl() {
     spec_.unpack_kpl = true;
@@ -269,6 +279,10 @@ class PipelineBuilder {
     if (!parts_.decode) {
       return refused("NoDecoder", "pipeline " + spec_.name + " needs a decoder: its type's members are not described");
     }
+    if (handler_) {
+      typed_detail::HandlerParts<T> parts{parts_.decode, parts_.event_time, handler_};
+      return make_handler_pipeline(spec_, std::make_unique<typed_detail::TypedHandler<T>>(std::move(parts)));
+    }
     auto parts = std::make_shared<const typed_detail::Parts<T>>(parts_);
     return make_pipeline(spec_, [parts] { return std::make_unique<typed_detail::TypedExtractor<T>>(parts); });
   }
@@ -287,6 +301,7 @@ class PipelineBuilder {
 
   Spec spec_;
   typed_detail::Parts<T> parts_;
+  std::function<Task<void>(HandlerBatch<T>&)> handler_;
 };
 
 }  // namespace weir::pipelines

@@ -73,7 +73,8 @@ class Board {
   void count_commit_retry();
   /// How long a commit took, its retries included.
   void commit_took(Duration time);
-  /// What keeps the store from taking commits; empty when it does.
+  /// What keeps what was read from becoming durable: a store that takes no commits, a handler that fails for now; empty
+  /// when nothing does.
   void store_trouble(std::string sentence);
 
   /// The pipeline goes no further; the first reason stays.

@@ -16,12 +16,16 @@
 #include "weir/base/signal.hpp"
 #include "weir/pipeline/pipeline.hpp"
 #include "weir/process/board.hpp"
+#include "weir/state/deduper.hpp"
 #include "weir/state/store.hpp"
 #include "weir/stream/source.hpp"
 
 namespace weir::process {
 
 struct Origin;
+struct UnpackCounts;
+struct HandledBatch;
+class Handling;
 class Unpacking;
 
 /// What to do when records were lost before they were read.
@@ -37,11 +41,13 @@ struct Limits {
 /// The core of every host, one for each loop: decodes and folds batches into changes, coalesces them over
 /// batches and shards, and commits them with the positions they bring, one atomic write after another
 /// while the next changes gather. A failing record becomes a dead letter of the same write. What `accept`
-/// took is durable once `settled` or `close` says so. Everything in `Context` must outlive it.
+/// took is durable once `settled` or `close` says so. Where the pipeline is a handler, it runs instead of folding, and
+/// `accept` completes after it. Everything in `Context` must outlive it.
 class Processor final : public stream::Sink {
  public:
   struct Context {
     state::Store* store = nullptr;
+    state::Deduper* deduper = nullptr;  ///< the store's; needed where the pipeline is a handler
     Clock* clock = nullptr;
     const pipelines::Pipeline* pipeline = nullptr;
     Board* board = nullptr;
@@ -100,6 +106,8 @@ class Processor final : public stream::Sink {
   void wake();
   Task<void> take_in(Shard& of, const stream::Batch& batch);
   void end(const stream::Batch& batch, Shard& of, state::ShardAdvance& advance);
+  void take_handled(const stream::Batch& batch, HandledBatch& handled);
+  void count(const UnpackCounts& counts);
   void unpack(const stream::Batch& batch, std::span<const stream::RawRecord> records);
   void fold(const stream::Batch& batch, std::span<const stream::RawRecord> records, std::span<const Origin> origins);
   void fail(const stream::Batch& batch, const stream::RawRecord& record, Origin origin, std::string code,
@@ -110,7 +118,7 @@ class Processor final : public stream::Sink {
   Task<void> write(Round& round);
   Task<void> commit(const state::Commit& commit);
   using Attempt = std::function<Task<void>()>;
-  Task<void> until_done(const Attempt& attempt, std::string_view what);
+  Task<void> until_done(const Attempt& attempt, std::string_view what, bool of_commit = true);
   state::Commit make_commit(Round& round);
   void settle(Round& round);
   void observe(state::Commit& commit);
@@ -122,6 +130,7 @@ class Processor final : public stream::Sink {
   std::vector<stream::Gap> accepted_gaps_;
   std::unique_ptr<pipelines::Folder> folder_;
   std::unique_ptr<Unpacking> unpacking_;  // where the pipeline says so
+  std::unique_ptr<Handling> handling_;    // where the pipeline is a handler
   std::map<stream::ShardId, Shard, std::less<>> shards_;
   std::unique_ptr<Round> filling_;  // takes changes
   std::unique_ptr<Round> writing_;  // being committed, or spare

@@ -19,6 +19,7 @@
 #include "weir/pipeline/typed.hpp"
 #include "weir/process/board.hpp"
 #include "weir/process/processor.hpp"
+#include "weir/state/deduper.hpp"
 #include "weir/state/store.hpp"
 #include "weir/stream/source.hpp"
 
@@ -31,6 +32,9 @@ struct Own {
   std::string state;
   /// A store of the caller's; must outlive the run. Several pipelines may share one.
   state::Store* store = nullptr;
+  /// With `store`, and needed where the pipeline is a handler: what tells which records it has run for. Lives with
+  /// the store; ours are both.
+  state::Deduper* deduper = nullptr;
   /// Hears of each dead letter when it is made, on its loop's thread; before it is committed.
   std::function<void(const state::DeadLetter&)> on_dead_letter;
   /// Copies dead letters elsewhere before they are stored with the state; at least once each.
@@ -53,7 +57,6 @@ struct Options : Own {
   bool until_caught_up = false;
   /// How long a commit may wait for the disk when no other follows it. A power cut takes back at most this.
   std::chrono::milliseconds sync_interval{10'000};
-  /// SIGINT and SIGTERM stop the run: everything taken in is committed first. A second one gives up a
   /// SIGINT and SIGTERM stop the run: everything taken in is committed first. A second one, a second later or more,
   /// gives up a commit that the store keeps refusing.
   bool stop_on_signals = false;
@@ -135,6 +138,7 @@ class OpenStore {
  public:
   virtual ~OpenStore() = default;
   virtual state::Store& store() = 0;
+  virtual state::Deduper& deduper() = 0;
 };
 Result<std::unique_ptr<OpenStore>> open_store(const std::string& state, const pipelines::Pipeline& pipeline,
                                               const Log& log);
