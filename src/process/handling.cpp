@@ -37,11 +37,7 @@ Task<void> run_handler(pipelines::HandlerCall& call, std::vector<pipelines::Fail
   failures.clear();
   std::string thrown;
   try {
-    auto handled = co_await call.run(failures, std::move(stop));
-    if (handled || !handled.error().is_stopped()) {
-      co_return handled;
-    }
-    co_return refused("HandlerStopped", "the handler was stopped before it was done; its records come again");
+    co_return co_await call.run(failures, std::move(stop));
   } catch (const std::bad_alloc&) {
     throw;
   } catch (const std::exception& exception) {
@@ -78,7 +74,8 @@ Task<HandledBatch> Handling::run(const stream::Batch& batch, std::span<const str
   HandledBatch outcome;
   Call call(*context_.pipeline->handler());
   if (!context_.pipeline->unpacks_kpl()) {
-    WEIR_CO_CHECK(co_await add_all(batch.shard, records, {}, call, outcome));
+    const std::span<const Origin> as_they_came;
+    WEIR_CO_CHECK(co_await add_all(batch.shard, records, as_they_came, call, outcome));
   } else {
     Unpacking unpacking;
     unpacking.begin(records, batch.hash_range);

@@ -31,8 +31,7 @@ struct HandledBatch {
 
 /// `HandlerCall::add`, and what user code throws there as the record's failure.
 Result<void> add_event(pipelines::HandlerCall& call, const stream::EventId& id, const stream::RawRecord& record);
-/// `HandlerCall::run`, and what user code throws there as an error. Never `stopped`: whoever asked must not go on as if
-/// the records had been handled.
+/// `HandlerCall::run`, and what user code throws there as an error.
 Task<void> run_handler(pipelines::HandlerCall& call, std::vector<pipelines::Failure>& failures, std::stop_token stop);
 
 /// Runs a pipeline's handler for what was read of a shard: claim, run, confirm (docs/delivery.md, "Foreign effects").

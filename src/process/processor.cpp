@@ -146,7 +146,11 @@ Task<void> Processor::take_in(Shard& of, const stream::Batch& batch) {
   // Before anything is noted in the round, which may be another one afterwards.
   HandledBatch handled;
   if (handling_ && !records.empty()) {
-    WEIR_CO_TRY(handled, co_await handling_->run(batch, records));
+    auto done = co_await handling_->run(batch, records);
+    if (!done && done.error().is_stopped()) {  // no reason for the read to go on as if this had been handled
+      co_return refused("HandlerStopped", "the handler was stopped before it was done; its records come again");
+    }
+    WEIR_CO_TRY(handled, std::move(done));
     if (failure_) {
       co_return *failure_;
     }

@@ -39,6 +39,15 @@ struct Disk::Files {
   std::mutex mutex;
   std::map<std::string, std::shared_ptr<File>> files;  // by path
   bool power = true;
+  std::uint64_t writes_to_cut = 0;  // 0: none is coming
+
+  // Before a write or a sync; with the mutex held.
+  bool writes() {
+    if (writes_to_cut > 0 && --writes_to_cut == 0) {
+      power = false;
+    }
+    return power;
+  }
 };
 
 class Disk::Forgetful final : public rocksdb::FileSystemWrapper {
@@ -93,7 +102,7 @@ class Disk::Forgetful final : public rocksdb::FileSystemWrapper {
     IOStatus Append(const rocksdb::Slice& data, const rocksdb::IOOptions& options,
                     rocksdb::IODebugContext* debug) override {
       const std::scoped_lock lock(files_->mutex);
-      if (!files_->power) {
+      if (!files_->writes()) {
         return no_power();
       }
       entry_->size += data.size();
@@ -116,7 +125,7 @@ class Disk::Forgetful final : public rocksdb::FileSystemWrapper {
     // Only noted: what is noted as safe is kept by `lose_unsynced`.
     IOStatus sync() {
       const std::scoped_lock lock(files_->mutex);
-      if (!files_->power) {
+      if (!files_->writes()) {
         return no_power();
       }
       entry_->synced = entry_->size;
@@ -153,6 +162,9 @@ std::unique_ptr<state::Store> Disk::open() {
   options.clock = &clock_;
   options.journal_bytes_max = 500;  // so that short runs reach checkpoints
   auto opened = state::open_rocks_store(std::move(options), environment_->env.get());
+  if (!opened && !has_power()) {
+    return nullptr;
+  }
   if (!opened) {
     throw std::runtime_error(to_string(opened.error()));
   }
@@ -164,14 +176,28 @@ void Disk::cut_power() {
   files_->power = false;
 }
 
-void Disk::lose_unsynced() {
+void Disk::cut_power_at_write(std::uint64_t writes) {
   const std::scoped_lock lock(files_->mutex);
+  files_->writes_to_cut = writes;
+}
+
+bool Disk::has_power() const {
+  const std::scoped_lock lock(files_->mutex);
+  return files_->power;
+}
+
+void Disk::lose_unsynced(Random& random) {
+  const std::scoped_lock lock(files_->mutex);
+  const auto survives = random.below(3);
   for (const auto& [path, file] : files_->files) {
+    const auto unsynced = file->size - file->synced;
+    const auto kept = survives == 0 ? 0 : survives == 1 ? unsynced : random.below(unsynced + 1);
     std::error_code code;  // a file that is gone has nothing to lose
-    std::filesystem::resize_file(path, file->synced, code);
+    std::filesystem::resize_file(path, file->synced + kept, code);
   }
   files_->files.clear();
   files_->power = true;
+  files_->writes_to_cut = 0;
 }
 
 }  // namespace weir::simulation

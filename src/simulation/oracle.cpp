@@ -83,19 +83,14 @@ class Recount {
     const auto padded = record.data + std::string(stream::padding_bytes, '\0');
     const stream::RawRecord raw{record.sequence_number, std::string_view(padded).substr(0, record.data.size()),
                                 record.partition_key, record.arrival};
-    const auto fold = [&](std::span<const stream::RawRecord> records) {
-      failures_.clear();
-      folder_->fold(records, *deltas_, failures_);
-      if (!failures_.empty()) {
-        totals.dead_letters.emplace(shard, record.sequence_number);
-      }
-    };
-    if (pipeline_.unpacks_kpl()) {
-      unpacking_.each_part(
-          {&raw, 1}, range,
-          [&](std::span<const stream::RawRecord> users, std::span<const process::Origin>) { fold(users); });
-    } else {
-      fold({&raw, 1});
+    if (!pipeline_.unpacks_kpl()) {
+      const process::Origin as_it_came;
+      take(shard, {&raw, 1}, {&as_it_came, 1}, totals);
+      return;
+    }
+    unpacking_.begin({&raw, 1}, range);
+    while (unpacking_.next()) {
+      take(shard, unpacking_.records(), unpacking_.origins(), totals);
     }
   }
 
@@ -108,6 +103,30 @@ class Recount {
   }
 
  private:
+  void take(const stream::ShardId& shard, std::span<const stream::RawRecord> records,
+            std::span<const process::Origin> origins, Totals& totals) {
+    if (pipeline_.handler() == nullptr) {
+      failures_.clear();
+      folder_->fold(records, *deltas_, failures_);
+      for (const auto& failure : failures_) {
+        totals.dead_letters.emplace(shard, records[failure.index].sequence_number);
+      }
+      return;
+    }
+    const auto call = pipeline_.handler()->begin();
+    for (std::size_t i = 0; i < records.size(); ++i) {
+      stream::EventId id;
+      id.shard = shard;
+      id.sequence_number = records[i].sequence_number;
+      if (call->add(id, records[i])) {
+        totals.events.emplace(shard, state::ShardEvent{stream::SequenceNumber(records[i].sequence_number),
+                                                       origins[i].unpacked, origins[i].sub});
+      } else {
+        totals.dead_letters.emplace(shard, records[i].sequence_number);
+      }
+    }
+  }
+
   const pipelines::Pipeline& pipeline_;
   std::unique_ptr<pipelines::Folder> folder_;
   std::unique_ptr<pipelines::Deltas> deltas_;

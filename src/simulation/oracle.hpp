@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "simulation/effects.hpp"
 #include "weir/emulator/kinesis.hpp"
 #include "weir/pipeline/extract.hpp"
 #include "weir/stream/position.hpp"
@@ -29,6 +30,7 @@ struct StreamHistory {
 struct Totals {
   std::map<std::string, std::string> rows;  ///< by key as stored: the row as JSON
   std::set<std::pair<stream::ShardId, std::string>> dead_letters;  ///< shard, sequence number
+  std::set<StreamEvent> events;  ///< to be handled, where the pipeline is a handler; only expected ones
 
   friend bool operator==(const Totals&, const Totals&) = default;
 };

@@ -15,7 +15,9 @@ Task<T> StoreLink::after_a_while(Task<T> call) {
   co_return done;
 }
 
-Task<void> StoreLink::commit(const state::Commit& commit) {
+// The call has its effect when it is awaited, not before.
+template <class T>
+Task<T> StoreLink::with_faults(Task<T> call) {
   StoreFault fault;
   if (!faults.empty()) {
     fault = faults.front();
@@ -29,12 +31,29 @@ Task<void> StoreLink::commit(const state::Commit& commit) {
   if (fault.kind == StoreFault::Kind::refuses) {
     co_return refused("StoreBroken", "the store takes nothing more");
   }
-  auto done = co_await store_.commit(commit);
+  auto done = co_await std::move(call);
   WEIR_CO_CHECK(co_await wait());
   if (fault.kind == StoreFault::Kind::loses_its_answer) {
     co_return Error(Next::retry, "AnswerLost", "the store's answer was lost");
   }
   co_return done;
+}
+
+Task<void> StoreLink::commit(const state::Commit& commit) { return with_faults(store_.commit(commit)); }
+Task<std::vector<state::Claim>> StoreLink::claim(std::string_view pipeline, std::string_view stream,
+                                                 const stream::ShardId& shard,
+                                                 std::span<const state::ShardEvent> events) {
+  return with_faults(deduper_.claim(pipeline, stream, shard, events));
+}
+Task<void> StoreLink::confirm(std::string_view pipeline, std::string_view stream, const stream::ShardId& shard,
+                              std::span<const state::ShardEvent> events) {
+  return with_faults(confirm_and_tell(pipeline, stream, shard, events));
+}
+Task<void> StoreLink::confirm_and_tell(std::string_view pipeline, std::string_view stream, const stream::ShardId& shard,
+                                       std::span<const state::ShardEvent> events) {
+  WEIR_CO_CHECK(co_await deduper_.confirm(pipeline, stream, shard, events));
+  on_confirmed(pipeline, shard, events);
+  co_return Result<void>();
 }
 
 Task<std::vector<state::Contents>> StoreLink::contents() { return after_a_while(store_.contents()); }

@@ -35,9 +35,15 @@ emulator::Kinesis::Options service_options(Random& random) {
 
 World::World(const Options& options)
     : options_(options), random_(options.seed ^ 0x5eedU), kinesis_(time_, service_options(random_)) {
-  counted_.push_back({{{options.pipeline, {}}}});
-  for (const auto& other : options.others) {
-    counted_.push_back({{{other, {}}}});
+  auto pipelines = options.others;
+  pipelines.insert(pipelines.begin(), options.pipeline);
+  for (const auto& pipeline : pipelines) {
+    auto& counted = counted_.emplace_back();
+    counted.definitions.push_back({pipeline, {}});
+    if (pipeline->handler() != nullptr) {
+      counted.effects =
+          std::make_unique<Effects>(pipeline, time_, [this](std::string what) { problem(std::move(what)); });
+    }
   }
 }
 
@@ -88,6 +94,40 @@ void World::new_store() {
   }
   for (auto& counted : counted_) {
     counted.definitions.erase(counted.definitions.begin(), counted.definitions.end() - 1);
+    if (counted.effects) {
+      counted.effects->clear();
+    }
+  }
+}
+
+// After a power cut, which may fall into the recovery from one.
+void World::reopen_store() {
+  store_.reset();
+  disk_->lose_unsynced(random_);
+  if (random_.below(4) == 0) {
+    disk_->cut_power_at_write(1 + random_.below(20));
+    store_ = disk_->open();
+    if (disk_->has_power()) {
+      disk_->cut_power();
+    }
+    say("the power is cut again");
+    store_.reset();
+    disk_->lose_unsynced(random_);
+  }
+  store_ = disk_->open();
+  for (auto& counted : counted_) {
+    if (counted.effects) {
+      counted.effects->lose_confirmations();
+    }
+  }
+}
+
+void World::heard_confirmed(std::string_view pipeline, const stream::ShardId& shard,
+                            std::span<const state::ShardEvent> events) {
+  for (auto& counted : counted_) {
+    if (counted.effects && counted.name() == pipeline) {
+      counted.effects->confirmed(shard, events);
+    }
   }
 }
 
@@ -167,6 +207,14 @@ void World::start_life(bool last) {
     life.wrapped_store = options_.wrap_store(life.link);
     store = life.wrapped_store.get();
   }
+  state::Deduper* deduper = &life.link;
+  if (options_.wrap_deduper) {
+    life.wrapped_deduper = options_.wrap_deduper(life.link);
+    deduper = life.wrapped_deduper.get();
+  }
+  life.link.on_confirmed = [this](auto pipeline, const auto& shard, auto events) {
+    heard_confirmed(pipeline, shard, events);
+  };
   Random start(options_.seed);
   kinesis::ReaderConfig config;
   config.client = service;
@@ -198,8 +246,14 @@ void World::start_life(bool last) {
   std::vector<worker::Host::Place> places(life.running.size());
   for (std::size_t i = 0; i < places.size(); ++i) {
     auto& job = places[i].job;
-    job.pipeline = life.changed && i == 0 ? options_.changed : counted_[life.running[i]].pipeline();
+    auto& counted = counted_[life.running[i]];
+    job.pipeline = life.changed && i == 0 ? options_.changed : counted.pipeline();
     job.store = store;
+    job.deduper = deduper;
+    if (counted.effects) {
+      job.pipeline = counted.effects->heard();
+      counted.effects->begin_life(life.link.is_cut_off(), random_());
+    }
   }
   life.host = std::make_unique<worker::Host>(*source, std::move(places), life.options);
   say(fmt::format("start {}: {} loops, pipelines {}{}", outcome_.starts, life.options.threads,
@@ -267,6 +321,10 @@ void World::advance(Duration time) {
       }
       break;
     }
+    if (disk_ != nullptr && !disk_->has_power()) {
+      crash();
+      continue;
+    }
     if (life_->outcome) {
       end_life();
       continue;
@@ -316,9 +374,7 @@ void World::crash() {
   }
   life_.reset();
   if (disk_ != nullptr) {
-    store_.reset();
-    disk_->lose_unsynced();
-    store_ = disk_->open();
+    reopen_store();
   }
   check_totals();
   restart_at_ = time_.elapsed() + Duration(milliseconds(random_.below(5'000)));
@@ -334,7 +390,11 @@ void World::end_life() {
   life_.reset();
   if (disk_ != nullptr && store_.get() == store_before) {
     store_.reset();
-    store_ = disk_->open();
+    store_ = disk_->has_power() ? disk_->open() : nullptr;
+    if (!disk_->has_power()) {
+      reopen_store();
+    }
+    disk_->cut_power_at_write(0);
   }
   check_totals();
   restart_at_ = time_.elapsed() + Duration(milliseconds(random_.below(5'000)));
@@ -344,6 +404,11 @@ void World::finish() {
   kinesis_.faults().clear();
   faults_may_end_it_ = false;
   steps_to_crash_ = 0;
+  if (disk_ != nullptr && life_ != nullptr && !disk_->has_power()) {
+    crash();
+  } else if (disk_ != nullptr) {
+    disk_->cut_power_at_write(0);
+  }
   if (life_ != nullptr && !life_->outcome) {
     say("the end: asked to stop");
     life_->link.faults.clear();

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "simulation/disk.hpp"
+#include "simulation/effects.hpp"
 #include "simulation/faulty_service.hpp"
 #include "simulation/oracle.hpp"
 #include "simulation/store_link.hpp"
@@ -37,6 +38,7 @@ class World {
   // A pipeline, by its definitions so far.
   struct Counted {
     std::vector<Definition> definitions;
+    std::unique_ptr<Effects> effects;  // where it is a handler
     const pipelines::PipelinePtr& pipeline() const { return definitions.back().pipeline; }
     const std::string& name() const { return pipeline()->name(); }
   };
@@ -64,11 +66,15 @@ class World {
 
   void check_totals();
   void check_totals_of(const Counted& counted);
+  void check_handled(const Counted& counted, const Totals& expected, Totals& found);
   void check_complete();
   void check_complete(const Counted& counted);
   void tell_positions(const stream::Positions& positions, const StreamHistory& history);
   void heard_read(const std::string& shard);
   void new_store();
+  void reopen_store();
+  void heard_confirmed(std::string_view pipeline, const stream::ShardId& shard,
+                       std::span<const state::ShardEvent> events);
   void note_history();
   StreamHistory* history_of(const std::optional<stream::StreamIdentity>& identity);
   template <class T>
@@ -98,12 +104,13 @@ class World {
 struct World::Life {
   Life(World& world, Random& random)
       : service(world.kinesis_, world.time_, random(), [&world](const std::string& shard) { world.heard_read(shard); }),
-        link(*world.store_, world.time_, random()) {}
+        link(*world.store_, dynamic_cast<state::Deduper&>(*world.store_), world.time_, random()) {}
 
   FaultyService service;
   std::unique_ptr<api::KinesisApi> wrapped_service;
   StoreLink link;
   std::unique_ptr<state::Store> wrapped_store;
+  std::unique_ptr<state::Deduper> wrapped_deduper;
   std::unique_ptr<kinesis::StreamSource> source;
   std::unique_ptr<stream::Source> wrapped_source;
   worker::Options options;

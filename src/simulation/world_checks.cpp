@@ -83,10 +83,29 @@ void World::check_totals_of(const Counted& counted) {
   }
   outcome_.gaps = std::max<std::uint64_t>(outcome_.gaps, positions.gaps.size());
   const auto expected = expected_totals(counted.definitions, positions, *history);
+  if (counted.effects) {
+    check_handled(counted, expected, found);
+  }
   if (const auto text = difference(expected, found); !text.empty()) {
     tell_positions(positions, *history);
     problem(fmt::format("the totals of {} are not those of the records at or below its positions: {}", pipeline.name(),
                         text));
+  }
+}
+
+// Was each record that is acknowledged handled, or is it kept because the handler could not?
+void World::check_handled(const Counted& counted, const Totals& expected, Totals& found) {
+  const auto& effects = *counted.effects;
+  for (const auto& event : expected.events) {
+    const auto& [shard, what] = event;
+    const auto letter = std::pair(shard, what.sequence_number.text());
+    if (!effects.is_done(event) || (effects.is_failed(event) && !found.dead_letters.contains(letter))) {
+      problem(fmt::format("{}: {}/{} is acknowledged, and was not handled", counted.name(), shard, letter.second));
+      return;
+    }
+  }
+  for (const auto& [shard, what] : effects.failed()) {
+    found.dead_letters.erase({shard, what.sequence_number.text()});
   }
 }
 

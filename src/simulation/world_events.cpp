@@ -46,7 +46,9 @@ void World::happen(const Event& event) {
       break;
     }
     case Act::crash:
-      if (life_ != nullptr && steps_to_crash_ == 0) {
+      if (disk_ != nullptr && life_ != nullptr && random.below(2) == 0) {
+        disk_->cut_power_at_write(1 + random.below(60));
+      } else if (life_ != nullptr && steps_to_crash_ == 0) {
         steps_to_crash_ = 1 + random.below(random.below(2) == 0 ? 40 : 400);
       }
       break;

@@ -210,6 +210,50 @@ class NamelessService final : public PassingService {
   std::shared_ptr<std::optional<Timestamp>> created_;
 };
 
+// Knows nothing of what it was told before.
+class BlankDeduper final : public state::Deduper {
+ public:
+  explicit BlankDeduper(state::Deduper& deduper) : inner(deduper) {}
+  Task<std::vector<state::Claim>> claim(std::string_view pipeline, std::string_view stream,
+                                        const stream::ShardId& shard,
+                                        std::span<const state::ShardEvent> events) override {
+    WEIR_CO_TRY(auto claims, co_await inner.claim(pipeline, stream, shard, events));
+    std::ranges::fill(claims, state::Claim::fresh);
+    co_return claims;
+  }
+  Task<void> confirm(std::string_view pipeline, std::string_view stream, const stream::ShardId& shard,
+                     std::span<const state::ShardEvent> events) override {
+    return inner.confirm(pipeline, stream, shard, events);
+  }
+
+ private:
+  state::Deduper& inner;
+};
+
+// Takes what was claimed for done.
+class HopefulDeduper final : public state::Deduper {
+ public:
+  explicit HopefulDeduper(state::Deduper& deduper) : inner(deduper) {}
+  Task<std::vector<state::Claim>> claim(std::string_view pipeline, std::string_view stream,
+                                        const stream::ShardId& shard,
+                                        std::span<const state::ShardEvent> events) override {
+    WEIR_CO_TRY(auto claims, co_await inner.claim(pipeline, stream, shard, events));
+    std::ranges::replace(claims, state::Claim::unsure, state::Claim::confirmed);
+    co_return claims;
+  }
+  Task<void> confirm(std::string_view pipeline, std::string_view stream, const stream::ShardId& shard,
+                     std::span<const state::ShardEvent> events) override {
+    return inner.confirm(pipeline, stream, shard, events);
+  }
+
+ private:
+  state::Deduper& inner;
+};
+
+template <class Broken>
+void with_deduper(Options& options) {
+  options.wrap_deduper = [](state::Deduper& deduper) { return std::make_unique<Broken>(deduper); };
+}
 template <class Broken>
 void with_store(Options& options) {
   options.wrap_store = [](state::Store& store) { return std::make_unique<Broken>(store); };
@@ -227,6 +271,8 @@ const std::map<std::string, void (*)(Options&), std::less<>>& variants() {
       {"retry-blindly", with_store<BlindRetryStore>},
       {"drop-a-failing-record", with_store<ForgetfulStore>},
       {"resolve-latest-again", with_store<NewStartStore>},
+      {"forget-claims", with_deduper<BlankDeduper>},
+      {"take-claimed-for-done", with_deduper<HopefulDeduper>},
       {"forget-a-child",
        [](Options& options) {
          const auto forgotten = std::make_shared<std::set<std::string>>();

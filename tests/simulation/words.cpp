@@ -41,6 +41,16 @@ pipelines::PipelineBuilder<Word> words(std::string name) {
       .keep("max", max(&Word::value));
 }
 
+// What it does is heard of by the simulation; some it can never do.
+Task<void> handle(HandlerBatch<Word>& batch) {
+  for (std::size_t i = 0; i < batch.records().size(); ++i) {
+    if (batch.records()[i].value.value % 40 == 7) {
+      batch.fail(i, "Hopeless", "nobody can do this");
+    }
+  }
+  co_return Result<void>();
+}
+
 }  // namespace
 
 Options word_options(std::uint64_t seed) {
@@ -49,6 +59,7 @@ Options word_options(std::uint64_t seed) {
   static const auto changed = words("words").key(&Word::value).build().value();
   static const auto other = words("other").build().value();
   static const auto third = words("third").keep("mean", mean(&Word::value)).build().value();
+  static const auto handler = pipeline<Word>("handler").decode(decode_word).handler(handle).build().value();
   Options options;
   options.seed = seed;
   options.payload = payload;
@@ -63,7 +74,11 @@ Options word_options(std::uint64_t seed) {
       options.others = {other, third};
       break;
     default:
+      options.others = {handler};
       break;
+  }
+  if (seed % 7 == 0) {
+    options.others.push_back(seed % 3 == 0 ? third : handler);
   }
   options.rocksdb = seed % 20 == 0;
   return options;

@@ -11,12 +11,15 @@
 #include "weir/base/clock.hpp"
 #include "weir/base/random.hpp"
 #include "weir/pipeline/extract.hpp"
+#include "weir/state/deduper.hpp"
 #include "weir/state/store.hpp"
 #include "weir/stream/source.hpp"
 
 /// Runs a pipeline against a stream that misbehaves in every way it may, and compares its totals with the
 /// stream's own log. The reader, the process and the commit code are the real ones; the service is the local
 /// endpoint's core; time is virtual and everything runs on one thread, so a seed is a run that can be repeated.
+/// A handler's runs are heard of: each record must have been handled before it is acknowledged, in order, none again
+/// that was confirmed, and each repeat told.
 namespace weir::simulation {
 
 /// What may happen to a running pipeline.
@@ -44,7 +47,7 @@ struct Event {
 struct Options {
   std::uint64_t seed = 1;
   pipelines::PipelinePtr pipeline;
-  /// Others on the same read. Each joins at some start of the process, and sits some out.
+  /// Others on the same read, handlers among them. Each joins at some start of the process, and sits some out.
   std::vector<pipelines::PipelinePtr> others;
   /// What `pipeline` becomes at some start, where set: the same with aggregates added.
   pipelines::PipelinePtr grown;
@@ -60,6 +63,7 @@ struct Options {
   /// Put between the worker and what it stands on: for showing that the simulation finds what is broken, or
   /// for trying something of one's own. A new one for each start of the process.
   std::function<std::unique_ptr<state::Store>(state::Store& store)> wrap_store;
+  std::function<std::unique_ptr<state::Deduper>(state::Deduper& deduper)> wrap_deduper;
   std::function<std::unique_ptr<stream::Source>(stream::Source& source)> wrap_source;
   std::function<std::unique_ptr<api::KinesisApi>(api::KinesisApi& service)> wrap_service;
 };
