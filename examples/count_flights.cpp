@@ -17,4 +17,5 @@ int main() {
   departures.keep("delay", weir::mean(&Flight::delay)).keep("worst", weir::max(&Flight::delay));
   auto report = weir::worker::run(*flights, departures);
   std::puts(report ? "every shard has ended" : report.error().message.c_str());
+  return report ? 0 : 1;
 }

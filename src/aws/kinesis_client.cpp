@@ -101,7 +101,11 @@ Task<api::PutRecordsReply> KinesisClient::put_records(const api::PutRecordsReque
   const auto body = encode(request);
   WEIR_CO_TRY(const auto reply, co_await service_.call(operation, body, Kind::repeatable, stop));
   WEIR_CO_CHECK(told_of(check_format(reply, operation), reply));
-  co_return told_of(decode_put_records(reply.body.bytes(), request.records.size()), reply);
+  auto decoded = told_of(decode_put_records(reply.body.bytes(), request.records.size()), reply);
+  if (decoded) {
+    decoded->in_doubt = reply.may_repeat_an_effect;
+  }
+  co_return decoded;
 }
 
 Task<std::string> KinesisClient::get_shard_iterator(const api::GetShardIteratorRequest& request, std::stop_token stop) {

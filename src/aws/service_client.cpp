@@ -50,8 +50,8 @@ Timestamp ServiceClient::now() const {
   return clock_.now() + std::chrono::milliseconds(clock_offset_ms_.load(std::memory_order_relaxed));
 }
 
-Task<http::Reply> ServiceClient::call(std::string_view operation, std::string_view body, RetryPolicy::Kind kind,
-                                      std::stop_token stop) {
+Task<ServiceReply> ServiceClient::call(std::string_view operation, std::string_view body, RetryPolicy::Kind kind,
+                                       std::stop_token stop) {
   http::Request request("POST", options_.endpoint + "/");
   request.headers.reserve(5);
   request.headers.emplace_back("content-type", options_.content_type);
@@ -69,7 +69,10 @@ Task<http::Reply> ServiceClient::call(std::string_view operation, std::string_vi
     auto reply = co_await transport_(request, stop);
     if (reply && reply->status >= 200 && reply->status < 300) {
       attempts.succeeded();
-      co_return std::move(*reply);
+      ServiceReply answered;
+      static_cast<http::Reply&>(answered) = *std::move(reply);
+      answered.may_repeat_an_effect = in_doubt;
+      co_return answered;
     }
     auto error = reply ? service_error(operation, *reply) : reply.error();
     erase_secrets(error, credentials);

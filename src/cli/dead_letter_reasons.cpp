@@ -15,6 +15,8 @@ void DeadLetterReasons::count(const state::DeadLetter& letter) {
   auto& code = codes_[letter.code];
   if (code.letters++ == 0) {
     code.reason = letter.reason;
+  } else if (!code.various) {
+    code.various = code.reason != letter.reason;
   }
 }
 
@@ -26,8 +28,8 @@ std::string DeadLetterReasons::text() const {
   if (most == codes_.end()) {
     return {};
   }
-  auto text = fmt::format("{}{}: {}", codes_.size() == 1 ? "" : "mostly ", printable(most->first),
-                          printable(most->second.reason));
+  auto text = fmt::format("{}{}{}: {}", codes_.size() == 1 ? "" : "mostly ", printable(most->first),
+                          most->second.various ? ", for example" : "", printable(most->second.reason));
   std::string_view lead = "; also ";
   for (auto code = codes_.begin(); code != codes_.end(); ++code) {
     if (code != most) {

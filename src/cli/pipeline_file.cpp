@@ -20,6 +20,10 @@ namespace {
 // Less than what the console and a pipe take without a reader.
 constexpr std::size_t handed_out_open_bytes_max = std::size_t{16} * 1024;
 
+std::string source_name_of(const pipelines::FileDefinition& file) {
+  return "kinesis:" + stream_name_of(file.source.stream);
+}
+
 Result<void> hand_out(std::string_view lines, const Answers::EachLine& each) {
   while (!lines.empty()) {
     const auto end = std::min(lines.find('\n'), lines.size());
@@ -77,7 +81,8 @@ Answers::~Answers() = default;
 
 void Answers::close() { store_.reset(); }
 
-Result<void> Answers::ask(const worker::Query& query, const EachLine& each, Each waits) {
+Result<void> Answers::ask(worker::Query query, const EachLine& each, Each waits) {
+  query.source = source_name_of(file_);
   if (store_ == nullptr) {
     const auto directory = worker::state_directory(file_.state, *file_.pipeline);
     if (directory.empty()) {
@@ -118,14 +123,15 @@ Result<void> Answers::open() {
   }
   WEIR_TRY(auto store, worker::open_store(file_.state, pipeline, log_));
   WEIR_TRY(const auto stored, run_on(loop_, store->store().definition(pipeline.name())));
+  WEIR_TRY(const auto contents, run_on(loop_, store->store().contents()));
   if (!stored) {
-    WEIR_TRY(const auto contents, run_on(loop_, store->store().contents()));
     const auto holder = contents.empty() ? "nothing yet" : "pipeline " + contents.front().pipeline;
     return refused(
         "NoState",
         fmt::format("the state in {} holds {}, not pipeline {}; run it first, or name the state with --state",
                     printable(directory), holder, pipeline.name()));
   }
+  WEIR_CHECK(worker::check_contents(contents, printable(directory), pipeline.name(), source_name_of(file_)));
   const auto continued = pipelines::continue_definition(*stored, pipeline.definition(), system_clock().now());
   if (!continued) {
     return refused(continued.error().code, fmt::format("pipeline {} in {}: {}", pipeline.name(), printable(directory),
@@ -153,8 +159,8 @@ Result<void> Answers::ask_store(const worker::Query& query, const EachLine& each
     }
     co_return taken;
   };
-  auto outcome = run_on(loop_, worker::answer(store_->store(), *file_.pipeline,
-                                              "kinesis:" + stream_name_of(file_.source.stream), query, lines));
+  auto outcome =
+      run_on(loop_, worker::answer(store_->store(), *file_.pipeline, source_name_of(file_), query, lines));
   if (later.empty()) {
     return outcome;
   }

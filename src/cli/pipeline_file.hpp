@@ -40,8 +40,8 @@ class Answers {
   /// Whether taking a line may take as long as somebody's reading.
   enum class Each : std::uint8_t { may_wait, never_waits };
   /// Hands out each line, without its end. Fails with a sentence when there is no state, another process
-  /// that does not answer holds it, or it belongs to another definition.
-  Result<void> ask(const worker::Query& query, const EachLine& each, Each waits = Each::may_wait);
+  /// that does not answer holds it, or it belongs to another definition or stream.
+  Result<void> ask(worker::Query query, const EachLine& each, Each waits = Each::may_wait);
   /// Leaves the state to others until the next question.
   void close();
 

@@ -65,6 +65,7 @@ Task<PutOutcome> put_entries(api::KinesisApi& api, Clock& clock, api::PutRecords
       outcome.in_doubt = true;
       break;
     } else {
+      outcome.in_doubt = outcome.in_doubt || reply->in_doubt;
       const auto before = outcome.records;
       keep_failed(request, *reply, round, outcome);
       if (request.records.empty()) {

@@ -111,7 +111,12 @@ class Run final : public Command {
     const Interrupt interrupt(context.console);
     auto outcome = run_until(interrupt.token(), context, files);
     if (!outcome && outcome.error().is_stopped()) {
-      return refused("Interrupted", "stopped before anything was read");
+      constexpr std::string_view said = "stopped before anything was read";
+      if (until_caught_up_) {
+        return refused("Interrupted", std::string(said));
+      }
+      context.console.note(said);
+      return {};
     }
     if (!outcome && outcome.error().code == "BadAddress") {
       return misuse("--serve: " + outcome.error().message);

@@ -26,29 +26,6 @@ Error from_exception(std::string_view who, const std::exception& exception) {
   return refused("Exception", fmt::format("{} ended in an exception: {}", who, exception.what()));
 }
 
-// A directory belongs to the pipelines it was made for, and a pipeline's totals in it to one stream: a wrong
-// path must not add up what does not belong together.
-Result<void> check_contents(const std::vector<state::Contents>& contents, const std::string& directory,
-                            const std::string& pipeline, const std::string& stream) {
-  if (contents.empty()) {
-    return {};
-  }
-  for (const auto& held : contents) {
-    if (held.pipeline != pipeline) {
-      continue;
-    }
-    if (!held.streams.empty() && std::find(held.streams.begin(), held.streams.end(), stream) == held.streams.end()) {
-      return refused("StateOfAnotherStream",
-                     fmt::format("the totals of pipeline {} in {} are of {}, not of {}; use another state directory",
-                                 pipeline, directory, held.streams.front(), stream));
-    }
-    return {};
-  }
-  return refused("StateOfAnotherPipeline",
-                 fmt::format("the state directory {} is that of pipeline {}, not of {}; use another directory",
-                             directory, contents.front().pipeline, pipeline));
-}
-
 }  // namespace
 
 // A pipeline, its state, and how it goes with it.

@@ -1,3 +1,7 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+
 #include "weir/state/memory_store.hpp"
 #include "weir/state/rocks_store.hpp"
 #include "weir/worker/worker.hpp"
@@ -40,6 +44,29 @@ Result<std::unique_ptr<OpenStore>> open_store(const std::string& state, const pi
   options.log = log;
   WEIR_TRY(open->store_, state::RocksStore::open(std::move(options)));
   return std::unique_ptr<OpenStore>(std::move(open));
+}
+
+// A directory belongs to the pipelines it was made for, and a pipeline's totals in it to one stream: a wrong
+// path must not add up what does not belong together.
+Result<void> check_contents(const std::vector<state::Contents>& contents, const std::string& directory,
+                            const std::string& pipeline, const std::string& stream) {
+  if (contents.empty()) {
+    return {};
+  }
+  for (const auto& held : contents) {
+    if (held.pipeline != pipeline) {
+      continue;
+    }
+    if (!held.streams.empty() && std::find(held.streams.begin(), held.streams.end(), stream) == held.streams.end()) {
+      return refused("StateOfAnotherStream",
+                     fmt::format("the totals of pipeline {} in {} are of {}, not of {}; use another state directory",
+                                 pipeline, directory, held.streams.front(), stream));
+    }
+    return {};
+  }
+  return refused("StateOfAnotherPipeline",
+                 fmt::format("the state directory {} is that of pipeline {}, not of {}; use another directory",
+                             directory, contents.front().pipeline, pipeline));
 }
 
 }  // namespace weir::worker

@@ -293,6 +293,10 @@ Task<std::uint64_t> count_keys(state::Store& store, std::string pipeline) {
 
 Task<void> answer(state::Store& store, const pipelines::Pipeline& pipeline, std::string stream, Query query,
                   Lines lines) {
+  if (!query.source.empty() && query.source != stream) {
+    co_return refused("StateOfAnotherStream", fmt::format("the totals of pipeline {} there are of {}, not of {}",
+                                                          pipeline.name(), stream, query.source));
+  }
   switch (query.type) {
     case Query::Type::keys:
       co_return co_await answer_keys(store, pipeline, query, lines);

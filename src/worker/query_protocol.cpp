@@ -21,6 +21,7 @@ std::string make_request(const pipelines::Pipeline& pipeline, const Query& query
   json.text("pipeline", pipeline.name());
   json.text("definition", pipeline.definition());
   json.text("type", type_names[static_cast<std::size_t>(query.type)]);
+  json.text("source", query.source);
   json.begin_array("keys");
   for (const auto& key : query.keys) {
     json.text(key);
@@ -63,6 +64,7 @@ Result<Query> parse_request(std::string_view line, const pipelines::Pipeline& pi
   for (const auto event : root["events"]) {
     query.events.emplace_back(event.text().value_or(std::string_view()));
   }
+  query.source = root.text("source");
   query.directory = root.text("directory");
   WEIR_CHECK(document.check());
   if (!known) {

@@ -32,7 +32,7 @@ class Rotating final : public CredentialsProvider {
 
 class ServiceClientTest : public ::testing::Test {
  protected:
-  Result<http::Reply> call(Kind kind = Kind::repeatable, std::stop_token stop = {}) {
+  Result<ServiceReply> call(Kind kind = Kind::repeatable, std::stop_token stop = {}) {
     if (!client_) {
       ServiceClient::Options options;
       options.region = "eu-central-1";
@@ -120,6 +120,18 @@ TEST_F(ServiceClientTest, ADoubtfulAttemptIsNotForgottenForAClearOne) {
   script_.then(Error(Next::retry, "ConnectionRefused", "nothing listens at 127.0.0.1:4567"));
   script_.then(error_reply(400, "ResourceNotFoundException"));
   EXPECT_FALSE(call().error().may_have_taken_effect);
+}
+
+// Nor does the last attempt's answer, where it tells of the entries one by one.
+TEST_F(ServiceClientTest, AnAnswerSaysThatItMayRepeatAnEffect) {
+  Error lost(Next::retry, "ConnectionLost", "127.0.0.1:4567 closed the connection");
+  lost.may_have_taken_effect = true;
+  script_.then(lost);
+  script_.then(reply_of(200));
+  EXPECT_TRUE(call()->may_repeat_an_effect);
+  script_.then(error_reply(400, "ProvisionedThroughputExceededException"));
+  script_.then(reply_of(200));
+  EXPECT_FALSE(call()->may_repeat_an_effect);
 }
 
 TEST_F(ServiceClientTest, SurfacesAReadsThrottlingAtOnce) {

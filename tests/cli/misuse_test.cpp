@@ -332,6 +332,20 @@ TEST_F(MisuseTest, AStateOfAnotherPipelineOrStreamIsLeftAlone) {
   write_file("words.yaml", "name: words\nsource: { stream: other" + rest);
   EXPECT_THAT(expect_failure({"run", "words.yaml", "--state", "s", "--until-caught-up"}),
               HasSubstr("the totals of pipeline words in s are of kinesis:words, not of kinesis:other"));
+  for (const auto& question : {std::vector<std::string>{"query"}, {"dead", "list"}, {"state", "show"}}) {
+    auto arguments = question;
+    arguments.insert(arguments.end(), {"words.yaml", "--state", "s"});
+    EXPECT_THAT(expect_failure(arguments), HasSubstr("in s are of kinesis:words, not of kinesis:other"));
+  }
+  // The worker is asked about the stream that it does not read.
+  write_file("right.yaml", "name: words\nsource: { stream: words" + rest);
+  Child worker(weir({"run", "right.yaml", "--state", "s"}));
+  wait_until([&] { return std::filesystem::exists(directory / "s" / "query.sock"); });
+  EXPECT_THAT(expect_failure({"dead", "list", "words.yaml", "--state", "s"}),
+              HasSubstr("the totals of pipeline words there are of kinesis:words, not of kinesis:other"));
+  EXPECT_EQ(run({"dead", "list", "right.yaml", "--state", "s"}).status, 0);
+  worker.signal(SIGTERM);
+  EXPECT_EQ(worker.finish().status, 0);
 }
 
 TEST_F(MisuseTest, TheEndpointTakesNoEndpoint) {

@@ -184,6 +184,31 @@ TEST_F(PutTest, SaysWhichLinesMayBeThereWhenAnswersAreLost) {
   EXPECT_GT(stored("s").size(), 3U);
 }
 
+// The first attempt stored every line and its answer was lost; those after it are answered, and store none. What they
+// refuse may be there all the same.
+TEST_F(PutTest, DoubtsWhatIsRefusedAfterALostAnswer) {
+  emulator::Fault lost;
+  lost.kind = emulator::Fault::Kind::lost_reply;
+  lost.calls = {emulator::Operation::put_records};
+  lost.times = 1;
+  kinesis.faults().add(lost);
+  emulator::Fault refused;
+  refused.kind = emulator::Fault::Kind::failed_entries;
+  refused.calls = {emulator::Operation::put_records};
+  kinesis.faults().add(refused);
+  Child put(weir({"put", "s", "--json"}));
+  put.write("a\nb\n");
+  put.close_input();
+  wait_until([&] { return kinesis.calls(emulator::Operation::put_records) > 2; });
+  put.signal(SIGINT);
+  const auto end = put.finish();
+  EXPECT_EQ(end.status, 1);
+  EXPECT_EQ(stored("s").size(), 2U);
+  EXPECT_THAT(end.err, HasSubstr("lines 1 to 2 may be there too, once or more: no answer told\n"));
+  EXPECT_THAT(end.out, HasSubstr("{\"records\":0,"));
+  EXPECT_THAT(end.out, HasSubstr(",\"in_doubt\":2}\n"));
+}
+
 // The endpoint dies with a call under way, and refuses connections from then on: the last word of the client is
 // "nothing listens", which is no word on the first attempt.
 TEST_F(PutTest, DoubtsWhatWasUnderWayWhenTheEndpointDied) {

@@ -183,6 +183,11 @@ TEST(TypedPipeline, TheReadmesFileAndProgramAreOnePipeline) {
                                  .keep("worst", weir::max(&Flight::delay)));
   EXPECT_EQ(file->pipeline->name(), program->name());
   EXPECT_EQ(file->pipeline->definition(), program->definition());
+  // Who follows the README has run this one first, on the same state.
+  const auto example = load_file(WEIR_SOURCE_DIR "/examples/flights.yaml");
+  ASSERT_TRUE(example.ok()) << example.error().message;
+  EXPECT_EQ(example->pipeline->name(), program->name());
+  EXPECT_EQ(example->pipeline->definition(), program->definition());
 }
 
 TEST(TypedPipeline, RefusesWhatMakesNone) {

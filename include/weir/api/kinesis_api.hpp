@@ -102,6 +102,8 @@ struct PutRecordsResult {
 struct PutRecordsReply {
   std::uint32_t failed_count = 0;
   std::vector<PutRecordsResult> results;  ///< in the request's order
+  /// The call was sent before, and what came of that is not known: entries that failed now may have been stored then.
+  bool in_doubt = false;
 };
 struct PutRecordRequest {
   StreamRef stream;

@@ -29,6 +29,7 @@ struct Query {
     copy,          ///< writes a copy of the whole state into `directory`, an absolute path; answers {}
   };
   Type type = Type::all;
+  std::string source;               ///< of which stream's totals, by the source's name; empty: of whichever they are
   std::vector<std::string> keys;    ///< as a person types them (see Pipeline::row_key)
   std::vector<std::string> events;  ///< the dead letters meant, by event id; empty: all
   std::string directory;
