@@ -8,8 +8,10 @@
 #include <rocksdb/slice_transform.h>
 #include <rocksdb/table.h>
 
+#include <cerrno>
 #include <cstdarg>
 #include <cstdio>
+#include <system_error>
 
 #include "directory.hpp"
 #include "layout.hpp"
@@ -138,6 +140,11 @@ void remove_empty_logs(rocksdb::Env& env, const std::string& directory) {
   }
 }
 
+// RocksDB keeps of the system's error numbers only the words, at the end of its own.
+bool is_of(const rocksdb::Status& status, int number) {
+  return status.ToString().ends_with(std::generic_category().message(number));
+}
+
 }  // namespace
 
 Result<std::unique_ptr<rocksdb::DB>> open_database(const RocksStore::Options& options, bool exists, rocksdb::Env* env) {
@@ -156,10 +163,8 @@ Result<std::unique_ptr<rocksdb::DB>> open_database(const RocksStore::Options& op
 }
 
 Error to_error(const rocksdb::Status& status, const std::string& path) {
-  if (status.IsNoSpace()) {
-    return {
-        Next::retry, "DiskFull",
-        fmt::format("the disk that holds {} is full; free some space, nothing was lost ({})", path, status.ToString())};
+  if (status.IsNoSpace() || is_of(status, EDQUOT)) {
+    return disk_full(path, status.ToString());
   }
   if (status.IsCorruption()) {
     return state_corrupt(path, status.ToString());
@@ -167,8 +172,8 @@ Error to_error(const rocksdb::Status& status, const std::string& path) {
   if (status.IsIOError() || status.IsBusy() || status.IsTimedOut() || status.IsTryAgain() || status.IsIncomplete() ||
       status.IsShutdownInProgress()) {
     return {Next::retry, "StateUnavailable",
-            fmt::format("the state in {} cannot be read or written at the moment ({}); check the disk", path,
-                        status.ToString())};
+            fmt::format("the state in {} cannot be read or written at the moment ({}); {}", path, status.ToString(),
+                        is_of(status, EFBIG) ? "raise the limit on the size of files (ulimit -f)" : "check the disk")};
   }
   return state_unusable(path, status.ToString());
 }

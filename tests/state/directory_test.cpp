@@ -1,7 +1,12 @@
 #include "state/directory.hpp"
 
+#include <linux/capability.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
 #include <cstdlib>
 #include <fstream>
+#include <thread>
 
 #include "support.hpp"
 #include "weir/state/rocks_store.hpp"
@@ -102,7 +107,7 @@ TEST_F(StateDirectory, IsTakenOverWhenItsMakingWasInterrupted) {
   ASSERT_TRUE(open(path).ok());
 }
 
-// Permission bits do not bind root, so the things in the way are of the wrong kind.
+// Things of the wrong kind in the way.
 TEST_F(StateDirectory, ThatCannotBeUsedIsRefused) {
   write(scratch_ / "file", "text");
   expect_refused(scratch_ / "file", "StateUnusable");
@@ -113,6 +118,28 @@ TEST_F(StateDirectory, ThatCannotBeUsedIsRefused) {
   fs::create_symlink(scratch_ / "nowhere/at/all", scratch_ / "link");
   expect_refused(scratch_ / "link", "StateUnusable");
   expect_refused("", "StateUnusable");
+}
+
+// Another user's, say. Permission bits do not bind root, so the claim is made by a thread that has given up that right.
+TEST_F(StateDirectory, ThatMayNotBeWrittenIsRefused) {
+  const auto path = scratch_ / "state";
+  ASSERT_TRUE(open(path).ok());
+  for (const auto bits : {fs::perms(0555), fs::perms(0666), fs::perms(0333)}) {
+    fs::permissions(path, bits);
+    std::jthread([&] {
+      __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+      const __user_cap_data_struct none[2] = {};
+      ASSERT_EQ(::syscall(SYS_capset, &header, none), 0);
+      const auto claimed = Directory::claim(path.native());
+      ASSERT_FALSE(claimed.ok());
+      EXPECT_EQ(claimed.error().code, "StateUnusable");
+      EXPECT_EQ(claimed.error().message, "the state directory " + path.native() +
+                                             " cannot be used (Permission denied); check that it is a directory this "
+                                             "user may read and write");
+    }).join();
+    fs::permissions(path, fs::perms(0755));
+  }
+  EXPECT_TRUE(open(path).ok());
 }
 
 // A question opens the state and closes it again. Asked every minute for a year, it must not leave a file each time,

@@ -50,7 +50,7 @@ class RocksStore final : public Store, public Deduper {
   /// Opens or makes the state directory; blocks. Fails with `refused`: code "StateInUse" when another
   /// process has it, "StateForeign" when it holds something else, "StateVersion" when it was written by
   /// another version, "StateUnusable" when it cannot be made, read or written; `corrupt` ("StateCorrupt")
-  /// when its files are damaged; `retry` ("StateUnavailable") when the machine fails for now.
+  /// when its files are damaged; `retry` when the disk is full ("DiskFull") or fails for now ("StateUnavailable").
   static Result<std::unique_ptr<RocksStore>> open(Options options);
 
   /// Puts everything on the disk and closes the directory. No call may be under way.
