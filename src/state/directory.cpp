@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -206,6 +207,26 @@ Directory::~Directory() {
   if (descriptor_ >= 0) {
     ::close(descriptor_);
   }
+}
+
+// The lock's file is held open, so that no other can have its number. Where nobody can tell, as on a disk that fails,
+// it is as it was: who writes will hear of that.
+Result<void> Directory::check_place() const {
+  struct stat held {};
+  struct stat found {};
+  const auto marker = fs::path(path_) / marker_name;
+  const int error = ::stat(marker.c_str(), &found) == 0 ? 0 : errno;
+  const bool absent = error == ENOENT || error == ENOTDIR;
+  const bool another =
+      error == 0 && ::fstat(descriptor_, &held) == 0 && (found.st_dev != held.st_dev || found.st_ino != held.st_ino);
+  if (absent || another) {
+    return refused("StateGone",
+                   fmt::format("the state directory {} was moved, removed or replaced while it was in use, and what is "
+                               "counted now would be lost; put it back and start again, or start again with what is "
+                               "there now",
+                               path_));
+  }
+  return {};
 }
 
 Result<bool> Directory::has_database() const {

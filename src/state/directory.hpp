@@ -23,6 +23,8 @@ class Directory {
   ~Directory();
 
   const std::string& path() const noexcept { return path_; }
+  /// Whether its path still leads to it: "StateGone" (`refused`) where it was moved, removed or replaced.
+  Result<void> check_place() const;
   /// Whether a database is in it; `corrupt` where there is only a part of one, which must not be taken
   /// for an empty directory.
   Result<bool> has_database() const;

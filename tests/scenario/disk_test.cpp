@@ -296,6 +296,28 @@ TEST_F(DiskTest, ATableFileDeletedUnderAWorkerIsToldAtTheLatestByTheNextStart) {
   expect_sentence(ask(), "is damaged");
 }
 
+// Cleaned away under a running worker, or put in another's place. Files that have no name any more take writes and
+// syncs as well as others, so it would count for days into what nobody can open.
+TEST_F(DiskTest, AStateTakenAwayEndsTheWorkerAndIsCountedAgain) {
+  put();
+  for (const bool replaced : {false, true}) {
+    SCOPED_TRACE(replaced);
+    Child worker(weir({"run", "words.yaml"}));
+    wait_for_totals();
+    fs::rename(directory / state, directory / fmt::format("taken away {}", replaced));
+    if (replaced) {
+      fs::create_directory(directory / state);
+    }
+    put();
+    // New shards are synced at once; records may wait for ten seconds.
+    ASSERT_TRUE(kinesis.split("words", kinesis.log("words")->back().id).ok());
+    expect_sentence(worker.finish(), "was moved, removed or replaced");
+    EXPECT_TRUE(!replaced || fs::is_empty(directory / state)) << "and nothing is put in what took its place";
+    ASSERT_EQ(catch_up().status, 0);
+    EXPECT_EQ(ask().out, totals());
+  }
+}
+
 // A second worker by mistake, from another terminal or another unit file. Both would write what they take for theirs.
 TEST_F(DiskTest, ASecondWorkerIsRefusedAndTheFirstGoesOn) {
   put();

@@ -170,5 +170,78 @@ TEST_F(StateDirectory, WithAPartOfADatabaseIsDamagedNotEmpty) {
   expect_refused(path, "StateCorrupt", Next::corrupt);
 }
 
+// Files without a name take writes and syncs as well as others, so what is stored would be told as durable and be gone.
+TEST_F(StateDirectory, TakenAwayWhileInUseIsToldAtTheNextSync) {
+  const auto path = scratch_ / "state";
+  const auto elsewhere = scratch_ / "elsewhere";
+  const auto take_away = [&](std::string_view how) {
+    if (how == "removed") {
+      fs::remove_all(path);
+      return;
+    }
+    fs::rename(path, elsewhere);
+    if (how == "replaced") {
+      fs::copy(elsewhere, path);
+    } else if (how == "emptied") {
+      fs::create_directory(path);
+    }
+  };
+  for (const std::string_view how : {"removed", "moved", "replaced", "emptied"}) {
+    SCOPED_TRACE(how);
+    fs::remove_all(path);
+    fs::remove_all(elsewhere);
+    auto store = open(path);
+    ASSERT_TRUE(Draft().discover("a").advance("a", "", "1").row("k", "1").into(**store).ok());
+    ASSERT_TRUE(run<void>((*store)->sync()).ok());
+    take_away(how);
+    Draft next = Draft().advance("a", "1", "2");
+    next.commit.sync = true;
+    for (const auto& done : {run<void>((*store)->sync()), next.into(**store), run<void>((*store)->sync()),
+                             run<void>((*store)->put_definition("flights", "d"))}) {
+      ASSERT_FALSE(done.ok());
+      EXPECT_EQ(done.error().code, "StateGone");
+      EXPECT_EQ(done.error().next, Next::refused);
+      EXPECT_NE(done.error().message.find(path.native()), std::string::npos) << done.error().message;
+    }
+    store->reset();
+    EXPECT_EQ(fs::exists(path), how == "replaced" || how == "emptied");
+    EXPECT_TRUE(how != "emptied" || fs::is_empty(path)) << "nothing is begun in what took its place";
+  }
+}
+
+// The first that is stored after it, where no sync came between.
+TEST_F(StateDirectory, TakenAwayWhileInUseIsToldByACommitThatIsToBeOnTheDisk) {
+  const auto path = scratch_ / "state";
+  auto store = open(path);
+  ASSERT_TRUE(Draft().discover("a").advance("a", "", "1").row("k", "1").into(**store).ok());
+  fs::rename(path, scratch_ / "elsewhere");
+  Draft next = Draft().advance("a", "1", "2");
+  next.commit.sync = true;
+  const auto done = next.into(**store);
+  ASSERT_FALSE(done.ok());
+  EXPECT_EQ(done.error().code, "StateGone");
+  fs::rename(scratch_ / "elsewhere", path);
+  ASSERT_TRUE(next.into(**store).ok()) << "put back, it is what it was";
+  EXPECT_EQ(after_of(**store, "a"), "2");
+}
+
+// A new log, which the database begins by name, cannot be made there: that has the same reason.
+TEST_F(StateDirectory, TakenAwayWhileInUseIsToldByACommitThatNeedsAnotherFile) {
+  const auto path = scratch_ / "state";
+  RocksStore::Options options(path.native(), decimal_sum(), blocking_);
+  options.write_buffer_bytes = 64 << 10;
+  auto opened = RocksStore::open(std::move(options));
+  ASSERT_TRUE(opened.ok());
+  ASSERT_TRUE(Draft().discover("a").into(**opened).ok());
+  fs::rename(path, scratch_ / "elsewhere");
+  Result<void> done;
+  for (int i = 1; i < 100 && done; ++i) {
+    const auto before = i == 1 ? "" : std::to_string(i - 1);
+    done = Draft().advance("a", before, std::to_string(i)).row("key", std::string(10'000, '1')).into(**opened);
+  }
+  ASSERT_FALSE(done.ok());
+  EXPECT_EQ(done.error().code, "StateGone");
+}
+
 }  // namespace
 }  // namespace weir::state

@@ -24,6 +24,10 @@ namespace weir::state {
 /// One process at a time holds the directory. Any thread may call the store, several at a time; what
 /// blocks runs on `blocking`. After a failed write the store reopens the directory before the next one,
 /// so what it remembers is what is stored.
+///
+/// Once the directory was moved, removed or replaced, whatever is to be on the disk is `refused` with code
+/// "StateGone". Where somebody deleted a file that the next opening needs, `sync()` is `corrupt` ("StateCorrupt").
+/// From then on the store takes no more, until that is undone.
 class RocksStore final : public Store, public Deduper {
  public:
   struct Options {
