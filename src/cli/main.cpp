@@ -26,6 +26,8 @@ int main(int count, char** values) {
   hold_standard_streams();
   // A reader that went away is an error of the write, which ends the command quietly.
   std::signal(SIGPIPE, SIG_IGN);
+  // So is a limit on the size of files, which is told and waited out as a full disk is.
+  std::signal(SIGXFSZ, SIG_IGN);
   weir::cli::Console console(weir::cli::Console::of_process());
   const std::vector<std::string> arguments(values + (count > 0 ? 1 : 0), values + count);
   return weir::cli::run(arguments, console);

@@ -8,8 +8,11 @@
 #include <rocksdb/slice_transform.h>
 #include <rocksdb/table.h>
 
+#include <algorithm>
+#include <cerrno>
 #include <cstdarg>
 #include <cstdio>
+#include <system_error>
 
 #include "directory.hpp"
 #include "layout.hpp"
@@ -138,6 +141,23 @@ void remove_empty_logs(rocksdb::Env& env, const std::string& directory) {
   }
 }
 
+// The names of its tables, its list of files and what names that, each with a '/' before it. Not of its options, which
+// it writes for people.
+Result<std::vector<std::string>> live_files(rocksdb::DB& database, const std::string& path) {
+  std::vector<std::string> names;
+  std::uint64_t list_bytes = 0;
+  if (const auto status = database.GetLiveFiles(names, &list_bytes, false); !status.ok()) {
+    return to_error(status, path);
+  }
+  std::erase_if(names, [](const auto& name) { return name.starts_with("/OPTIONS"); });
+  return names;
+}
+
+// RocksDB keeps of the system's error numbers only the words, at the end of its own.
+bool is_of(const rocksdb::Status& status, int number) {
+  return status.ToString().ends_with(std::generic_category().message(number));
+}
+
 }  // namespace
 
 Result<std::unique_ptr<rocksdb::DB>> open_database(const RocksStore::Options& options, bool exists, rocksdb::Env* env) {
@@ -155,11 +175,24 @@ Result<std::unique_ptr<rocksdb::DB>> open_database(const RocksStore::Options& op
   return to_error(status, options.path);
 }
 
+Result<void> check_files(rocksdb::DB& database, const std::string& path) {
+  WEIR_TRY(const auto files, live_files(database, path));
+  for (const auto& file : files) {
+    if (!database.GetEnv()->FileExists(path + file).IsNotFound()) {
+      continue;
+    }
+    // A compaction may have removed it meanwhile.
+    WEIR_TRY(const auto now, live_files(database, path));
+    if (std::ranges::find(now, file) != now.end()) {
+      return state_corrupt(path, fmt::format("its file {} is missing", std::string_view(file).substr(1)));
+    }
+  }
+  return {};
+}
+
 Error to_error(const rocksdb::Status& status, const std::string& path) {
-  if (status.IsNoSpace()) {
-    return {
-        Next::retry, "DiskFull",
-        fmt::format("the disk that holds {} is full; free some space, nothing was lost ({})", path, status.ToString())};
+  if (status.IsNoSpace() || is_of(status, EDQUOT)) {
+    return disk_full(path, status.ToString());
   }
   if (status.IsCorruption()) {
     return state_corrupt(path, status.ToString());
@@ -167,8 +200,8 @@ Error to_error(const rocksdb::Status& status, const std::string& path) {
   if (status.IsIOError() || status.IsBusy() || status.IsTimedOut() || status.IsTryAgain() || status.IsIncomplete() ||
       status.IsShutdownInProgress()) {
     return {Next::retry, "StateUnavailable",
-            fmt::format("the state in {} cannot be read or written at the moment ({}); check the disk", path,
-                        status.ToString())};
+            fmt::format("the state in {} cannot be read or written at the moment ({}); {}", path, status.ToString(),
+                        is_of(status, EFBIG) ? "raise the limit on the size of files (ulimit -f)" : "check the disk")};
   }
   return state_unusable(path, status.ToString());
 }

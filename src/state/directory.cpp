@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -39,7 +40,16 @@ class File {
   int descriptor_;
 };
 
-std::string words_of(int error) { return std::generic_category().message(error); }
+bool write_all(int descriptor, std::string_view text) {
+  while (!text.empty()) {
+    const auto wrote = ::write(descriptor, text.data(), text.size());
+    if (wrote < 0) {
+      return false;
+    }
+    text.remove_prefix(static_cast<std::size_t>(wrote));
+  }
+  return true;
+}
 
 // On the disk when it returns: a power cut that took the directory away would take the start's position too.
 Result<void> make(const fs::path& directory) {
@@ -54,12 +64,13 @@ Result<void> make(const fs::path& directory) {
   }
   fs::create_directories(directory, code);
   if (code || !fs::is_directory(directory, code)) {
-    return state_unusable(directory.native(), code ? code.message() : "it is not a directory");
+    return code ? state_failed(directory.native(), code.value())
+                : state_unusable(directory.native(), "it is not a directory");
   }
   for (auto parent = absolute.parent_path();; parent = parent.parent_path()) {
     const File file(parent, O_RDONLY | O_DIRECTORY);
     if (file.good() && ::fsync(file.get()) != 0) {
-      return state_unusable(directory.native(), words_of(errno));
+      return state_failed(directory.native(), errno);
     }
     if (parent == above || !parent.has_relative_path()) {
       return {};
@@ -76,14 +87,13 @@ Result<void> write_marker(const std::string& path) {
   const auto part = directory / marker_part_name;
   {
     const File file(part, O_WRONLY | O_CREAT | O_TRUNC);
-    if (!file.good() || ::write(file.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size()) ||
-        ::fsync(file.get()) != 0) {
-      return state_unusable(directory.native(), words_of(errno));
+    if (!file.good() || !write_all(file.get(), text) || ::fsync(file.get()) != 0) {
+      return state_failed(directory.native(), errno);
     }
   }
   const File parent(directory, O_RDONLY | O_DIRECTORY);
   if (::rename(part.c_str(), (directory / marker_name).c_str()) != 0 || !parent.good() || ::fsync(parent.get()) != 0) {
-    return state_unusable(directory.native(), words_of(errno));
+    return state_failed(directory.native(), errno);
   }
   return {};
 }
@@ -108,7 +118,7 @@ Result<void> check_marker(const std::string& path, int descriptor) {
   std::string text(marker_bytes_max, '\0');
   const auto size = ::pread(descriptor, text.data(), text.size(), 0);
   if (size < 0) {
-    return state_unusable(path, words_of(errno));
+    return state_failed(path, errno);
   }
   text.resize(static_cast<std::size_t>(size));
   if (!text.starts_with(marker_words)) {
@@ -148,6 +158,17 @@ Error state_unusable(std::string_view path, std::string_view why) {
                              path, why));
 }
 
+// To whom a quota leaves nothing, the disk is full.
+Error state_failed(std::string_view path, int number) {
+  const auto words = std::generic_category().message(number);
+  return number == ENOSPC || number == EDQUOT ? disk_full(path, words) : state_unusable(path, words);
+}
+
+Error disk_full(std::string_view path, std::string_view why) {
+  return {Next::retry, "DiskFull",
+          fmt::format("the disk that holds {} is full; free some space, nothing was lost ({})", path, why)};
+}
+
 Error state_corrupt(std::string_view path, std::string_view what) {
   return corrupt("StateCorrupt",
                  fmt::format("the state in {} is damaged ({}); put back a copy of the directory, or move it "
@@ -158,6 +179,10 @@ Error state_corrupt(std::string_view path, std::string_view what) {
 Result<Directory> Directory::claim(const std::string& path) {
   const fs::path directory(path);
   WEIR_CHECK(make(directory));
+  // A database there would tell it as if it were for a while, in words of its own.
+  if (::faccessat(AT_FDCWD, path.c_str(), R_OK | W_OK | X_OK, AT_EACCESS) != 0) {
+    return state_failed(path, errno);
+  }
   std::error_code code;
   const auto marker = directory / marker_name;
   if (!fs::exists(marker, code)) {
@@ -169,11 +194,11 @@ Result<Directory> Directory::claim(const std::string& path) {
   }
   File file(marker, O_RDWR);
   if (!file.good()) {
-    return state_unusable(path, words_of(errno));
+    return state_failed(path, errno);
   }
   WEIR_CHECK(check_marker(path, file.get()));
   if (::flock(file.get(), LOCK_EX | LOCK_NB) != 0) {
-    return errno == EWOULDBLOCK ? state_in_use(path) : state_unusable(path, words_of(errno));
+    return errno == EWOULDBLOCK ? state_in_use(path) : state_failed(path, errno);
   }
   return Directory(path, file.release());
 }
@@ -182,6 +207,26 @@ Directory::~Directory() {
   if (descriptor_ >= 0) {
     ::close(descriptor_);
   }
+}
+
+// The lock's file is held open, so that no other can have its number. Where nobody can tell, as on a disk that fails,
+// it is as it was: who writes will hear of that.
+Result<void> Directory::check_place() const {
+  struct stat held {};
+  struct stat found {};
+  const auto marker = fs::path(path_) / marker_name;
+  const int error = ::stat(marker.c_str(), &found) == 0 ? 0 : errno;
+  const bool absent = error == ENOENT || error == ENOTDIR;
+  const bool another =
+      error == 0 && ::fstat(descriptor_, &held) == 0 && (found.st_dev != held.st_dev || found.st_ino != held.st_ino);
+  if (absent || another) {
+    return refused("StateGone",
+                   fmt::format("the state directory {} was moved, removed or replaced while it was in use, and what is "
+                               "counted now would be lost; put it back and start again, or start again with what is "
+                               "there now",
+                               path_));
+  }
+  return {};
 }
 
 Result<bool> Directory::has_database() const {

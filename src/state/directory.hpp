@@ -14,7 +14,7 @@ namespace weir::state {
 class Directory {
  public:
   /// Makes the directory where it does not exist, marks it where it is empty, and locks it. Fails with
-  /// "StateInUse", "StateForeign", "StateVersion" or "StateUnusable" (`refused`).
+  /// "StateInUse", "StateForeign", "StateVersion" or "StateUnusable" (`refused`), or "DiskFull" (`retry`).
   static Result<Directory> claim(const std::string& path);
 
   Directory(Directory&& other) noexcept
@@ -23,6 +23,8 @@ class Directory {
   ~Directory();
 
   const std::string& path() const noexcept { return path_; }
+  /// Whether its path still leads to it: "StateGone" (`refused`) where it was moved, removed or replaced.
+  Result<void> check_place() const;
   /// Whether a database is in it; `corrupt` where there is only a part of one, which must not be taken
   /// for an empty directory.
   Result<bool> has_database() const;
@@ -40,6 +42,9 @@ Result<void> write_marker(const std::string& path);
 Error state_in_use(std::string_view path);
 Error state_foreign(std::string_view path, std::string_view found);
 Error state_unusable(std::string_view path, std::string_view why);
+/// What the error number of a call that makes or opens something in `path` means: "DiskFull" or "StateUnusable".
+Error state_failed(std::string_view path, int number);
+Error disk_full(std::string_view path, std::string_view why);
 Error state_corrupt(std::string_view path, std::string_view what);
 
 }  // namespace weir::state

@@ -177,20 +177,31 @@ Result<void> RocksStore::Core::forget(std::string_view pipeline) {
 Result<void> RocksStore::Core::sync() {
   const std::scoped_lock lock(commit_mutex_);
   WEIR_CHECK(mend());
-  return sync_log();
+  WEIR_CHECK(sync_log());
+  auto whole = check_files(*database_, options_.path);
+  broken_ = !whole.ok();
+  return whole;
 }
 
 Result<void> RocksStore::Core::sync_log() {
   if (!unsynced_) {
-    return {};
+    return settle({}, true);
   }
-  if (const auto status = database_->SyncWAL(); !status.ok()) {
-    broken_ = true;
-    return to_error(status, options_.path);
-  }
+  WEIR_CHECK(settle(database_->SyncWAL(), true));
   unsynced_ = false;
   synced_at_ = options_.clock->elapsed();
   return {};
+}
+
+// A directory that is gone explains a failure; and it is none to RocksDB, for a file that was unlinked takes writes and
+// syncs as well as any other.
+Result<void> RocksStore::Core::settle(const rocksdb::Status& status, bool synced) {
+  auto done = status.ok() && !synced ? Result<void>() : directory_.check_place();
+  if (done && !status.ok()) {
+    done = to_error(status, options_.path);
+  }
+  broken_ = !done.ok();
+  return done;
 }
 
 Result<void> RocksStore::Core::write(rocksdb::WriteBatch& batch, bool sync) {
@@ -201,10 +212,7 @@ Result<void> RocksStore::Core::write(rocksdb::WriteBatch& batch, bool sync) {
   // of files was cut short, say), the positions would be right and the rows wrong; these two then differ.
   batch.Put(layout::writes_key(), layout::encode_writes(writes_ + 1));
   batch.Merge(layout::writes_added_key(), layout::encode_writes(1));
-  if (const auto status = database_->Write(how, &batch); !status.ok()) {
-    broken_ = true;
-    return to_error(status, options_.path);
-  }
+  WEIR_CHECK(settle(database_->Write(how, &batch), how.sync));
   ++writes_;
   unsynced_ = !how.sync;
   if (how.sync) {

@@ -53,6 +53,7 @@ Result<std::unique_ptr<RocksStore::Core>> RocksStore::Core::open(Options options
 }
 
 Result<void> RocksStore::Core::open_database_and_load() {
+  WEIR_CHECK(directory_.check_place());
   WEIR_TRY(const bool exists, directory_.has_database());
   WEIR_TRY(auto database, open_database(options_, exists, env_));
   WEIR_TRY(writes_, load_writes(*database));

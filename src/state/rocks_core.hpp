@@ -31,7 +31,8 @@ namespace weir::state {
 /// runs under `commit_mutex_`: judge, build the batch, write it, and only then enter it into what is known.
 /// If the write fails, nobody can tell what of it is in the log; so the store is `broken_`, and whoever comes
 /// next closes the database and opens it again, which says what is stored. The same mends a database that
-/// stopped by itself.
+/// stopped by itself. Whether the directory is still where it was, which no write would notice, is looked at with
+/// each sync and before each opening.
 class RocksStore::Core {
  public:
   /// `env` null: the machine's. It must outlive the store.
@@ -105,6 +106,8 @@ class RocksStore::Core {
   // With commit_mutex_ held.
   Result<void> mend();
   Result<void> sync_log();
+  // What came of a write or a sync; the store is `broken_` where that is a failure.
+  Result<void> settle(const rocksdb::Status& status, bool synced);
   Result<void> write(rocksdb::WriteBatch& batch, bool sync);
   void add_rows(Number pipeline, const Commit& commit, rocksdb::WriteBatch& batch);
   void add_checkpoint(rocksdb::WriteBatch& batch);

@@ -1,5 +1,6 @@
 // The command on real files, over a disk that fails or that somebody has touched.
 #include <fmt/format.h>
+#include <sys/resource.h>
 
 #include <random>
 
@@ -94,7 +95,7 @@ struct DiskTest : CommandTest {
 };
 
 struct FailingDisk : DiskTest, ::testing::WithParamInterface<const char*> {
-  static bool is_full() { return GetParam() == std::string("ENOSPC"); }
+  static bool is_full() { return GetParam() == std::string("ENOSPC") || GetParam() == std::string("EDQUOT"); }
 };
 
 // The disk fills up under a worker, breaks, or is made read-only by a kernel that found it broken. The worker says so,
@@ -131,20 +132,42 @@ TEST_P(FailingDisk, IsToldByWhoeverStartsOrAsksAndHarmsNothing) {
   EXPECT_EQ(ask().out, totals());
 }
 
-// The first start of all, where not even the directory can be made.
+// The first start of all, where not even the directory can be made; or it can, and nothing in it.
 TEST_P(FailingDisk, IsToldByTheFirstStart) {
   put();
+  const auto what = is_full() ? "is full; free some space" : "check";
   fail_disk(GetParam());
-  const auto end = run_on_disk({"run", "words.yaml", "--until-caught-up"});
-  EXPECT_EQ(end.status, 1);
-  EXPECT_THAT(end.err, HasSubstr(state));
+  expect_sentence(run_on_disk({"run", "words.yaml", "--until-caught-up"}), what);
+  fs::create_directory(directory / state);
+  expect_sentence(run_on_disk({"run", "words.yaml", "--until-caught-up"}), what);
   mend_disk();
   EXPECT_EQ(catch_up().status, 0);
   EXPECT_EQ(ask().out, totals());
 }
 
-INSTANTIATE_TEST_SUITE_P(All, FailingDisk, ::testing::Values("ENOSPC", "EROFS", "EIO"),
+INSTANTIATE_TEST_SUITE_P(All, FailingDisk, ::testing::Values("ENOSPC", "EDQUOT", "EROFS", "EIO"),
                          [](const auto& of) { return std::string(of.param); });
+
+// A shell's or a service's limit on the size of files. The system's way to tell it is a signal that kills.
+TEST_F(DiskTest, ALimitOnTheSizeOfFilesIsWaitedOutByARunningWorker) {
+  put();
+  Child worker(weir({"run", "words.yaml"}));
+  wait_for_totals();
+  rlimit limit{};
+  ASSERT_EQ(::prlimit(worker.pid(), RLIMIT_FSIZE, nullptr, &limit), 0);
+  const rlimit nothing{0, limit.rlim_max};
+  ASSERT_EQ(::prlimit(worker.pid(), RLIMIT_FSIZE, &nothing, nullptr), 0);
+  put();
+  const auto said = worker.wait_for_err("is tried again");
+  EXPECT_THAT(said, HasSubstr(state));
+  EXPECT_THAT(said, HasSubstr("raise the limit on the size of files (ulimit -f)"));
+  ASSERT_EQ(::prlimit(worker.pid(), RLIMIT_FSIZE, &limit, nullptr), 0);
+  wait_for_totals();
+  worker.signal(SIGINT);
+  const auto end = worker.finish();
+  EXPECT_EQ(end.status, 0) << end.err;
+  EXPECT_EQ(ask().out, totals());
+}
 
 struct DamagedFile : DiskTest, ::testing::WithParamInterface<const char*> {};
 
@@ -271,6 +294,28 @@ TEST_F(DiskTest, ATableFileDeletedUnderAWorkerIsToldAtTheLatestByTheNextStart) {
   EXPECT_LT(end.status, 2) << end.err;
   expect_sentence(catch_up(), "is damaged");
   expect_sentence(ask(), "is damaged");
+}
+
+// Cleaned away under a running worker, or put in another's place. Files that have no name any more take writes and
+// syncs as well as others, so it would count for days into what nobody can open.
+TEST_F(DiskTest, AStateTakenAwayEndsTheWorkerAndIsCountedAgain) {
+  put();
+  for (const bool replaced : {false, true}) {
+    SCOPED_TRACE(replaced);
+    Child worker(weir({"run", "words.yaml"}));
+    wait_for_totals();
+    fs::rename(directory / state, directory / fmt::format("taken away {}", replaced));
+    if (replaced) {
+      fs::create_directory(directory / state);
+    }
+    put();
+    // New shards are synced at once; records may wait for ten seconds.
+    ASSERT_TRUE(kinesis.split("words", kinesis.log("words")->back().id).ok());
+    expect_sentence(worker.finish(), "was moved, removed or replaced");
+    EXPECT_TRUE(!replaced || fs::is_empty(directory / state)) << "and nothing is put in what took its place";
+    ASSERT_EQ(catch_up().status, 0);
+    EXPECT_EQ(ask().out, totals());
+  }
 }
 
 // A second worker by mistake, from another terminal or another unit file. Both would write what they take for theirs.

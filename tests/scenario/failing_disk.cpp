@@ -2,7 +2,7 @@
 // a file system or to make one read-only, and root is not above it.
 //
 // WEIR_FAILING_DISK names the directory on that disk, WEIR_FAILING_DISK_SWITCH a file elsewhere. While the file exists
-// it says how writing fails: ENOSPC, EROFS or EIO.
+// it says how writing fails: ENOSPC, EDQUOT, EROFS or EIO.
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -32,8 +32,10 @@ int failure() {
   const long size = ::syscall(SYS_read, file, text, sizeof text);
   ::syscall(SYS_close, file);
   const std::string_view word(text, size > 0 ? static_cast<std::size_t>(size) : 0);
-  return word == "ENOSPC" ? ENOSPC : word == "EROFS" ? EROFS : word == "EIO" ? EIO : 0;
+  return word == "ENOSPC" ? ENOSPC : word == "EDQUOT" ? EDQUOT : word == "EROFS" ? EROFS : word == "EIO" ? EIO : 0;
 }
+
+bool is_full(int how) { return how == ENOSPC || how == EDQUOT; }
 
 bool is_on_disk(const char* path) {
   const char* disk = std::getenv("WEIR_FAILING_DISK");
@@ -106,7 +108,7 @@ int open64(const char* path, int flags, ...) {
 
 ssize_t write(int file, const void* data, size_t bytes) {
   const int how = failure_on(file);
-  if (how == ENOSPC && bytes > 1) {  // what still fits
+  if (is_full(how) && bytes > 1) {  // what still fits
     return ::syscall(SYS_write, file, data, bytes / 2);
   }
   return how == 0 ? ::syscall(SYS_write, file, data, bytes) : fail(how);

@@ -1,7 +1,12 @@
 #include "state/directory.hpp"
 
+#include <linux/capability.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
 #include <cstdlib>
 #include <fstream>
+#include <thread>
 
 #include "support.hpp"
 #include "weir/state/rocks_store.hpp"
@@ -102,7 +107,7 @@ TEST_F(StateDirectory, IsTakenOverWhenItsMakingWasInterrupted) {
   ASSERT_TRUE(open(path).ok());
 }
 
-// Permission bits do not bind root, so the things in the way are of the wrong kind.
+// Things of the wrong kind in the way.
 TEST_F(StateDirectory, ThatCannotBeUsedIsRefused) {
   write(scratch_ / "file", "text");
   expect_refused(scratch_ / "file", "StateUnusable");
@@ -113,6 +118,28 @@ TEST_F(StateDirectory, ThatCannotBeUsedIsRefused) {
   fs::create_symlink(scratch_ / "nowhere/at/all", scratch_ / "link");
   expect_refused(scratch_ / "link", "StateUnusable");
   expect_refused("", "StateUnusable");
+}
+
+// Another user's, say. Permission bits do not bind root, so the claim is made by a thread that has given up that right.
+TEST_F(StateDirectory, ThatMayNotBeWrittenIsRefused) {
+  const auto path = scratch_ / "state";
+  ASSERT_TRUE(open(path).ok());
+  for (const auto bits : {fs::perms(0555), fs::perms(0666), fs::perms(0333)}) {
+    fs::permissions(path, bits);
+    std::jthread([&] {
+      __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+      const __user_cap_data_struct none[2] = {};
+      ASSERT_EQ(::syscall(SYS_capset, &header, none), 0);
+      const auto claimed = Directory::claim(path.native());
+      ASSERT_FALSE(claimed.ok());
+      EXPECT_EQ(claimed.error().code, "StateUnusable");
+      EXPECT_EQ(claimed.error().message, "the state directory " + path.native() +
+                                             " cannot be used (Permission denied); check that it is a directory this "
+                                             "user may read and write");
+    }).join();
+    fs::permissions(path, fs::perms(0755));
+  }
+  EXPECT_TRUE(open(path).ok());
 }
 
 // A question opens the state and closes it again. Asked every minute for a year, it must not leave a file each time,
@@ -141,6 +168,79 @@ TEST_F(StateDirectory, WithAPartOfADatabaseIsDamagedNotEmpty) {
   ASSERT_TRUE(open(path).ok());
   fs::remove(path / "CURRENT");
   expect_refused(path, "StateCorrupt", Next::corrupt);
+}
+
+// Files without a name take writes and syncs as well as others, so what is stored would be told as durable and be gone.
+TEST_F(StateDirectory, TakenAwayWhileInUseIsToldAtTheNextSync) {
+  const auto path = scratch_ / "state";
+  const auto elsewhere = scratch_ / "elsewhere";
+  const auto take_away = [&](std::string_view how) {
+    if (how == "removed") {
+      fs::remove_all(path);
+      return;
+    }
+    fs::rename(path, elsewhere);
+    if (how == "replaced") {
+      fs::copy(elsewhere, path);
+    } else if (how == "emptied") {
+      fs::create_directory(path);
+    }
+  };
+  for (const std::string_view how : {"removed", "moved", "replaced", "emptied"}) {
+    SCOPED_TRACE(how);
+    fs::remove_all(path);
+    fs::remove_all(elsewhere);
+    auto store = open(path);
+    ASSERT_TRUE(Draft().discover("a").advance("a", "", "1").row("k", "1").into(**store).ok());
+    ASSERT_TRUE(run<void>((*store)->sync()).ok());
+    take_away(how);
+    Draft next = Draft().advance("a", "1", "2");
+    next.commit.sync = true;
+    for (const auto& done : {run<void>((*store)->sync()), next.into(**store), run<void>((*store)->sync()),
+                             run<void>((*store)->put_definition("flights", "d"))}) {
+      ASSERT_FALSE(done.ok());
+      EXPECT_EQ(done.error().code, "StateGone");
+      EXPECT_EQ(done.error().next, Next::refused);
+      EXPECT_NE(done.error().message.find(path.native()), std::string::npos) << done.error().message;
+    }
+    store->reset();
+    EXPECT_EQ(fs::exists(path), how == "replaced" || how == "emptied");
+    EXPECT_TRUE(how != "emptied" || fs::is_empty(path)) << "nothing is begun in what took its place";
+  }
+}
+
+// The first that is stored after it, where no sync came between.
+TEST_F(StateDirectory, TakenAwayWhileInUseIsToldByACommitThatIsToBeOnTheDisk) {
+  const auto path = scratch_ / "state";
+  auto store = open(path);
+  ASSERT_TRUE(Draft().discover("a").advance("a", "", "1").row("k", "1").into(**store).ok());
+  fs::rename(path, scratch_ / "elsewhere");
+  Draft next = Draft().advance("a", "1", "2");
+  next.commit.sync = true;
+  const auto done = next.into(**store);
+  ASSERT_FALSE(done.ok());
+  EXPECT_EQ(done.error().code, "StateGone");
+  fs::rename(scratch_ / "elsewhere", path);
+  ASSERT_TRUE(next.into(**store).ok()) << "put back, it is what it was";
+  EXPECT_EQ(after_of(**store, "a"), "2");
+}
+
+// A new log, which the database begins by name, cannot be made there: that has the same reason.
+TEST_F(StateDirectory, TakenAwayWhileInUseIsToldByACommitThatNeedsAnotherFile) {
+  const auto path = scratch_ / "state";
+  RocksStore::Options options(path.native(), decimal_sum(), blocking_);
+  options.write_buffer_bytes = 64 << 10;
+  auto opened = RocksStore::open(std::move(options));
+  ASSERT_TRUE(opened.ok());
+  ASSERT_TRUE(Draft().discover("a").into(**opened).ok());
+  fs::rename(path, scratch_ / "elsewhere");
+  Result<void> done;
+  for (int i = 1; i < 100 && done; ++i) {
+    const auto before = i == 1 ? "" : std::to_string(i - 1);
+    done = Draft().advance("a", before, std::to_string(i)).row("key", std::string(10'000, '1')).into(**opened);
+  }
+  ASSERT_FALSE(done.ok());
+  EXPECT_EQ(done.error().code, "StateGone");
 }
 
 }  // namespace

@@ -1,11 +1,13 @@
 #include "weir/state/rocks_store.hpp"
 
 #include <rocksdb/db.h>
+#include <rocksdb/file_system.h>
 #include <unistd.h>
 
 #include <fstream>
 #include <random>
 
+#include "state/database.hpp"
 #include "support.hpp"
 
 namespace weir::state {
@@ -188,6 +190,72 @@ TEST_F(RocksStoreFiles, SaysThatAFileIsDamagedOrIsConsistent) {
     }
   }
   EXPECT_GT(said, 20);
+}
+
+// Somebody tidies up under a running worker. It would go on from what it still has open, perhaps for days, and what it
+// counted by then could not be opened again.
+TEST_F(RocksStoreFiles, SaysAtTheNextSyncThatAFileWasDeleted) {
+  count(*open(path_), 1, 20);
+  { auto store = open(path_); }  // which makes a table of the log
+  for (const auto* part : {".sst", "MANIFEST", "CURRENT"}) {
+    SCOPED_TRACE(part);
+    const auto path = image();
+    auto store = open(path);
+    ASSERT_TRUE(run<void>(store->sync()).ok());
+    const auto found = files(path, part);
+    ASSERT_FALSE(found.empty());
+    fs::remove(found[0]);
+    for (int attempt = 0; attempt < 2; ++attempt) {
+      const auto done = run<void>(store->sync());
+      ASSERT_FALSE(done.ok());
+      EXPECT_EQ(done.error().code, "StateCorrupt");
+      EXPECT_EQ(done.error().next, Next::corrupt);
+    }
+    EXPECT_EQ(Draft().advance("a", "20", "21").into(*store).error().code, "StateCorrupt") << "and counts nothing more";
+  }
+}
+
+// A compaction deletes files too, and may do so while they are looked for.
+TEST_F(RocksStoreFiles, TakesNoFileForDeletedThatACompactionRemoved) {
+  class Disk final : public rocksdb::FileSystemWrapper {
+   public:
+    Disk() : FileSystemWrapper(rocksdb::FileSystem::Default()) {}
+    const char* Name() const override { return "Disk"; }
+    rocksdb::IOStatus FileExists(const std::string& name, const rocksdb::IOOptions& options,
+                                 rocksdb::IODebugContext* debug) override {
+      if (name.ends_with(".sst") && compact) {
+        std::exchange(compact, {})();
+        EXPECT_FALSE(fs::exists(name));
+      }
+      return FileSystemWrapper::FileExists(name, options, debug);
+    }
+    std::function<void()> compact;
+  };
+  const auto disk = std::make_shared<Disk>();
+  const auto env = rocksdb::NewCompositeEnv(disk);
+  const RocksStore::Options options(path_.native(), decimal_sum(), blocking_);
+  fs::create_directory(path_);
+  auto opened = open_database(options, false, env.get());
+  ASSERT_TRUE(opened.ok());
+  auto& database = **opened;
+  for (const auto* value : {"1", "2"}) {
+    ASSERT_TRUE(database.Put(rocksdb::WriteOptions(), "key", value).ok());
+    ASSERT_TRUE(database.Flush(rocksdb::FlushOptions()).ok());
+  }
+  std::vector<std::string> tables;
+  for (const auto& file : files(path_, ".sst")) {
+    tables.push_back(file.filename());
+  }
+  bool compacted = false;
+  disk->compact = [&] { compacted = database.CompactFiles(rocksdb::CompactionOptions(), tables, 6).ok(); };
+  EXPECT_TRUE(check_files(database, path_.native()).ok());
+  EXPECT_TRUE(compacted);
+  for (const auto& file : files(path_, ".sst")) {
+    fs::remove(file);
+  }
+  const auto done = check_files(database, path_.native());
+  ASSERT_FALSE(done.ok());
+  EXPECT_NE(done.error().message.find(".sst is missing"), std::string::npos) << done.error().message;
 }
 
 // What no Weir wrote is damage too, though RocksDB's own checksums are right.

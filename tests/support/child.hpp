@@ -139,7 +139,7 @@ class Child {
     // What the tests' own process ignores must not be ignored by the child.
     sigset_t defaults;
     ::sigemptyset(&defaults);
-    for (const int number : {SIGPIPE, SIGINT, SIGTERM}) {
+    for (const int number : {SIGPIPE, SIGXFSZ, SIGINT, SIGTERM}) {
       ::sigaddset(&defaults, number);
     }
     ::posix_spawnattr_setsigdefault(&attributes, &defaults);

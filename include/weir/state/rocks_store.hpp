@@ -24,6 +24,10 @@ namespace weir::state {
 /// One process at a time holds the directory. Any thread may call the store, several at a time; what
 /// blocks runs on `blocking`. After a failed write the store reopens the directory before the next one,
 /// so what it remembers is what is stored.
+///
+/// Once the directory was moved, removed or replaced, whatever is to be on the disk is `refused` with code
+/// "StateGone". Where somebody deleted a file that the next opening needs, `sync()` is `corrupt` ("StateCorrupt").
+/// From then on the store takes no more, until that is undone.
 class RocksStore final : public Store, public Deduper {
  public:
   struct Options {
@@ -50,7 +54,7 @@ class RocksStore final : public Store, public Deduper {
   /// Opens or makes the state directory; blocks. Fails with `refused`: code "StateInUse" when another
   /// process has it, "StateForeign" when it holds something else, "StateVersion" when it was written by
   /// another version, "StateUnusable" when it cannot be made, read or written; `corrupt` ("StateCorrupt")
-  /// when its files are damaged; `retry` ("StateUnavailable") when the machine fails for now.
+  /// when its files are damaged; `retry` when the disk is full ("DiskFull") or fails for now ("StateUnavailable").
   static Result<std::unique_ptr<RocksStore>> open(Options options);
 
   /// Puts everything on the disk and closes the directory. No call may be under way.
