@@ -50,8 +50,8 @@ Timestamp ServiceClient::now() const {
   return clock_.now() + std::chrono::milliseconds(clock_offset_ms_.load(std::memory_order_relaxed));
 }
 
-Task<ServiceReply> ServiceClient::call(std::string_view operation, std::string_view body, RetryPolicy::Kind kind,
-                                       std::stop_token stop) {
+Task<http::Reply> ServiceClient::call(std::string_view operation, std::string_view body, RetryPolicy::Kind kind,
+                                      std::stop_token stop) {
   http::Request request("POST", options_.endpoint + "/");
   request.headers.reserve(5);
   request.headers.emplace_back("content-type", options_.content_type);
@@ -69,12 +69,11 @@ Task<ServiceReply> ServiceClient::call(std::string_view operation, std::string_v
     auto reply = co_await transport_(request, stop);
     if (reply && reply->status >= 200 && reply->status < 300) {
       attempts.succeeded();
-      ServiceReply answered;
-      static_cast<http::Reply&>(answered) = *std::move(reply);
-      answered.may_repeat_an_effect = in_doubt;
-      co_return answered;
+      reply->may_repeat_an_effect |= in_doubt;
+      co_return std::move(*reply);
     }
     auto error = reply ? service_error(operation, *reply) : reply.error();
+    error.may_have_taken_effect |= reply && reply->may_repeat_an_effect;
     erase_secrets(error, credentials);
     // A server's own failure, or a gateway's before it, does not tell how far it came.
     in_doubt = in_doubt || error.may_have_taken_effect || error.http_status >= 500;

@@ -79,6 +79,8 @@ Transfer::Transfer(const Client::Options& options, BufferPool& pool, curl_openso
   set(CURLOPT_HEADERDATA, static_cast<void*>(this));
   set(CURLOPT_WRITEFUNCTION, &Transfer::on_body);
   set(CURLOPT_WRITEDATA, static_cast<void*>(this));
+  set(CURLOPT_PREREQFUNCTION, &Transfer::on_send);
+  set(CURLOPT_PREREQDATA, static_cast<void*>(this));
   set(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);  // a proxy's answer is not the service's
   set(CURLOPT_OPENSOCKETFUNCTION, open_socket);
   set(CURLOPT_OPENSOCKETDATA, sockets);
@@ -193,6 +195,7 @@ void Transfer::reset() {
   headers_.clear();
   header_bytes_ = 0;
   headers_done_ = false;
+  sendings_ = 0;
   body_.clear();
   error_.reset();
   detail_[0] = '\0';
@@ -228,6 +231,7 @@ Result<Reply> Transfer::result(CURLcode code, std::string_view origin) {
   reply.headers = std::move(headers_);
   headers_.clear();
   reply.body = body_.take();
+  reply.may_repeat_an_effect = sendings_ > 1;
   return reply;
 }
 
@@ -279,6 +283,12 @@ bool Transfer::take_body(std::string_view bytes) {
   }
   body_.append(bytes);
   return true;
+}
+
+int Transfer::on_send(void* self, char* /*remote_address*/, char* /*local_address*/, int /*remote_port*/,
+                      int /*local_port*/) noexcept {
+  ++static_cast<Transfer*>(self)->sendings_;
+  return CURL_PREREQFUNC_OK;
 }
 
 std::size_t Transfer::on_header(char* data, std::size_t size, std::size_t count, void* self) noexcept {

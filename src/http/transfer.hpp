@@ -43,6 +43,7 @@ class Transfer {
   };
 
   static std::size_t on_header(char* data, std::size_t size, std::size_t count, void* self) noexcept;
+  static int on_send(void* self, char* remote_address, char* local_address, int remote_port, int local_port) noexcept;
   static std::size_t on_body(char* data, std::size_t size, std::size_t count, void* self) noexcept;
   bool take_header_line(std::string_view line);
   bool take_body(std::string_view bytes);
@@ -72,6 +73,7 @@ class Transfer {
   Headers headers_;
   std::size_t header_bytes_ = 0;
   bool headers_done_ = false;
+  int sendings_ = 0;  // curl sends again by itself where a kept connection turns out to be closed
   BodyWriter body_;
   std::optional<Error> error_;  // why we ended the transfer ourselves
 };

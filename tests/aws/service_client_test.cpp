@@ -32,7 +32,7 @@ class Rotating final : public CredentialsProvider {
 
 class ServiceClientTest : public ::testing::Test {
  protected:
-  Result<ServiceReply> call(Kind kind = Kind::repeatable, std::stop_token stop = {}) {
+  Result<http::Reply> call(Kind kind = Kind::repeatable, std::stop_token stop = {}) {
     if (!client_) {
       ServiceClient::Options options;
       options.region = "eu-central-1";

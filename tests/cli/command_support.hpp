@@ -40,6 +40,10 @@ struct CommandTest : ::testing::Test {
     std::ofstream(directory / name, std::ios::binary) << text;
     return name;
   }
+  std::string read_file(const std::string& name) const {
+    std::ifstream in(directory / name, std::ios::binary);
+    return {std::istreambuf_iterator<char>(in), {}};
+  }
   /// Counts words by key "w", and sums and averages "n".
   std::string write_pipeline(const std::string& more = "") {
     return write_file("words.yaml",

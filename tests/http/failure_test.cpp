@@ -78,6 +78,37 @@ TEST(Failure, SaysWhetherTheRequestMayHaveTakenEffect) {
   }
 }
 
+// A kept connection that dies under a request: curl sends it again by itself, and says nothing. Who counts effects must
+// know that there may be two.
+TEST(Failure, SaysThatAReplyMayBeToASecondSending) {
+  Server server([](Peer& peer, int connection) -> asio::awaitable<void> {
+    co_await peer.request();
+    co_await peer.send(ok(connection == 0 ? "first" : "again"));
+    if (connection == 0) {
+      co_await peer.request();  // and closes without an answer
+    } else {
+      co_await peer.closed();
+    }
+  });
+  Client client;
+  const auto two = [&]() -> Task<std::vector<Reply>> {
+    std::vector<Reply> replies;
+    for (int i = 0; i < 2; ++i) {
+      const Request request("GET", server.url());
+      WEIR_CO_TRY(auto reply, co_await client.send(request, std::stop_token()));
+      replies.push_back(std::move(reply));
+    }
+    co_return replies;
+  };
+  const auto replies = run(two());
+  ASSERT_TRUE(replies) << to_string(replies.error());
+  EXPECT_EQ((*replies)[0].body.bytes(), "first");
+  EXPECT_FALSE((*replies)[0].may_repeat_an_effect);
+  EXPECT_EQ((*replies)[1].body.bytes(), "again");
+  EXPECT_TRUE((*replies)[1].may_repeat_an_effect);
+  EXPECT_EQ(server.connections(), 2);
+}
+
 /// No more descriptors for this process while it lives; those that are open stay.
 class NoDescriptors {
  public:

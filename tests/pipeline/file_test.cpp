@@ -38,7 +38,7 @@ TEST(PipelineFile, TheExampleIsRead) {
   EXPECT_EQ(file->source.start, FileSource::Start::trim_horizon);
   EXPECT_EQ(file->state, "");
   EXPECT_EQ(file->pipeline->definition(),
-            "decode json\ntime \"date\"\nkey \"origin\"\nkeep \"flights\" count\n"
+            "decode json\ntime arrival\nkey \"origin\"\nkeep \"flights\" count\n"
             "keep \"delay\" mean \"delay\"\nkeep \"worst\" max \"delay\"\n");
 }
 

@@ -19,11 +19,6 @@ namespace weir::aws {
 /// Sends one HTTP request: `http::Client::send`, or what a test puts in its place.
 using Transport = std::function<Task<http::Reply>(const http::Request& request, std::stop_token stop)>;
 
-struct ServiceReply : http::Reply {
-  /// An attempt of the same call, before the one that was answered, may have taken effect.
-  bool may_repeat_an_effect = false;
-};
-
 /// Calls the operations of one AWS service of the JSON protocol family (`X-Amz-Target`, POST to `/`):
 /// signs, sends, reads errors, and tries again what may help. Owns no thread; any thread may call it,
 /// several at a time. `clock` must outlive it.
@@ -43,14 +38,14 @@ class ServiceClient {
   ServiceClient(Options options, std::shared_ptr<CredentialsProvider> credentials, Transport transport, Clock& clock,
                 Random random = Random::from_machine());
 
-  /// One call; any 2xx reply. Fails as `service_error` and `http::Client::send` say, when no retry helped.
+  /// One call; any 2xx reply, which says where an attempt before it may have taken effect too. Fails as `service_error` and `http::Client::send` say, when no retry helped.
   ///
   /// Apart from retries as `kind` says, a request is signed anew and sent again at once, each at most once
   /// per call: when the service's clock is 4 minutes or more off what was signed (the difference is kept
   /// for later calls), and when the service takes the credentials for expired or unknown and the provider
   /// has other ones. `body` must live until the call completes.
-  Task<ServiceReply> call(std::string_view operation, std::string_view body, RetryPolicy::Kind kind,
-                          std::stop_token stop);
+  Task<http::Reply> call(std::string_view operation, std::string_view body, RetryPolicy::Kind kind,
+                         std::stop_token stop);
 
   /// The service's time, as far as it is known.
   Timestamp now() const;

@@ -57,6 +57,9 @@ struct Reply {
   Headers headers;
   Buffer body;
   std::chrono::microseconds round_trip{};  ///< from the start of the transfer to the last byte
+  /// The request was sent before, on a kept connection that was closed without an answer: what came of that is not
+  /// known.
+  bool may_repeat_an_effect = false;
 };
 
 }  // namespace weir::http
