@@ -14,8 +14,8 @@ namespace weir::cli {
 class DeadLetterReasons {
  public:
   void count(const state::DeadLetter& letter);
-  /// "BadJson: not JSON: ...", by the first one's reason; "BadJson, for example: ..." where others of the code have other
-  /// reasons; "mostly BadJson: ...; also MissingKey" where there are several codes. Empty: no letter came.
+  /// "BadJson: not JSON: ...", by the first one's reason; "BadJson, for example: ..." where others of the code have
+  /// other reasons; "mostly BadJson: ...; also MissingKey" where there are several codes. Empty: no letter came.
   std::string text() const;
 
  private:

@@ -118,6 +118,9 @@ class DeadExport final : public DeadCommand {
   }
 
   Result<void> run(Context& context) override {
+    if (all_ && !events_.empty()) {
+      return misuse("found event ids and --all, expected one of them");
+    }
     std::uint64_t written = 0;
     std::uint64_t unfit = 0;
     WEIR_CHECK(ask(context, worker::Query::Type::dead_letters, [&](std::string_view line) -> Result<void> {
@@ -147,9 +150,11 @@ class DeadExport final : public DeadCommand {
 
  private:
   void declare_more(CLI::App& app) override {
+    app.add_flag("--all", all_, "every dead letter of the pipeline: so unless some are named");
     app.add_flag("--payloads", payloads_, "only the records, each as a line");
   }
 
+  bool all_ = false;
   bool payloads_ = false;
 };
 
@@ -157,6 +162,9 @@ class DeadExport final : public DeadCommand {
 class DeadOrder : public DeadCommand {
  public:
   Result<void> run(Context& context) override {
+    if (all_ && is_for_good() && !yes_) {
+      return misuse("--all forgets every dead letter of the pipeline for good; add --yes to mean it");
+    }
     if (events_.empty() == !all_) {
       return misuse(all_ ? "found event ids and --all, expected one of them"
                          : "needs the event ids of dead letters, or --all");
@@ -197,14 +205,19 @@ class DeadOrder : public DeadCommand {
  protected:
   virtual worker::Query::Type type() const = 0;
   virtual std::string_view done_word() const = 0;
+  virtual bool is_for_good() const { return false; }
 
  private:
   void declare_more(CLI::App& app) override {
     app.add_flag("--all", all_, "every dead letter of the pipeline");
+    if (is_for_good()) {
+      app.add_flag("--yes", yes_, "mean --all");
+    }
     app.add_flag("--json", json_, "print what was done as a line of JSON on standard output");
   }
 
   bool all_ = false;
+  bool yes_ = false;
   bool json_ = false;
 };
 
@@ -212,10 +225,12 @@ class DeadReplay final : public DeadOrder {
  public:
   Words words() const override {
     return {"dead replay", "count dead letters after all", "FILE.yaml EVENT_ID...|--all",
-            "Tries dead letters again, after whatever made them fail was mended. One that counts now\n"
-            "leaves in the same commit that adds it to the totals: replayed twice, or while the\n"
-            "worker runs, or cut off by a crash, it counts exactly once. One that fails again\n"
-            "stays, with its new reason. Exits with 1 unless all were replayed.\n\n"
+            "Tries dead letters again, after the code that made them fail was mended: a decoder of\n"
+            "the program's own, or Weir. One that counts now leaves in the same commit that adds it\n"
+            "to the totals: replayed twice, or while the worker runs, or cut off by a crash, it\n"
+            "counts exactly once. One that fails again stays, with its new reason. Exits with 1\n"
+            "unless all were replayed. Where the records themselves are wrong: export them with\n"
+            "--payloads, mend them, put them into the stream, and drop the dead letters.\n\n"
             "The worker that runs on the state does it; without one, it is done in the state itself.",
             "weir dead replay flights.yaml --all\n"
             "weir dead replay flights.yaml flights/shardId-000000000002/4967"};
@@ -234,12 +249,13 @@ class DeadDrop final : public DeadOrder {
             "halted because it had too many has room again then. `weir dead export` keeps them\n"
             "elsewhere first.",
             "weir dead drop flights.yaml flights/shardId-000000000002/4967\n"
-            "weir dead drop flights.yaml --all"};
+            "weir dead drop flights.yaml --all --yes"};
   }
 
  protected:
   worker::Query::Type type() const override { return worker::Query::Type::drop; }
   std::string_view done_word() const override { return "dropped"; }
+  bool is_for_good() const override { return true; }
 };
 
 }  // namespace

@@ -159,8 +159,7 @@ Result<void> Answers::ask_store(const worker::Query& query, const EachLine& each
     }
     co_return taken;
   };
-  auto outcome =
-      run_on(loop_, worker::answer(store_->store(), *file_.pipeline, source_name_of(file_), query, lines));
+  auto outcome = run_on(loop_, worker::answer(store_->store(), *file_.pipeline, source_name_of(file_), query, lines));
   if (later.empty()) {
     return outcome;
   }

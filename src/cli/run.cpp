@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <CLI/App.hpp>
+#include <algorithm>
 #include <boost/asio/io_context.hpp>
 #include <memory>
 #include <span>
@@ -18,6 +19,7 @@
 #include "cli/reader_config.hpp"
 #include "cli/run_on.hpp"
 #include "cli/text.hpp"
+#include "weir/base/backoff.hpp"
 #include "weir/kinesis/source.hpp"
 #include "weir/wire/document.hpp"
 #include "weir/wire/json_writer.hpp"
@@ -137,7 +139,7 @@ class Run final : public Command {
     const auto& source_section = files.front().source;
     WEIR_TRY(const auto connection, connect(context, settings_of(source_section)));
     Besides besides;
-    WEIR_CHECK(check_streams(files, connection, besides, stop));
+    WEIR_CHECK(check_streams(files, connection, context.console, besides, stop));
     auto made = kinesis::StreamSource::make(reader_config(source_section, connection));
     if (!made) {
       return as_misuse(std::move(made).error());
@@ -219,11 +221,11 @@ class Run final : public Command {
   }
 
   // Whatever is wrong with the streams is said before anything is opened.
-  static Result<void> check_streams(const Files& files, const Connection& connection, Besides& besides,
-                                    const std::stop_token& stop) {
+  static Result<void> check_streams(const Files& files, const Connection& connection, Console& console,
+                                    Besides& besides, const std::stop_token& stop) {
     boost::asio::io_context loop{1};
     const auto stream = stream_name_of(files.front().source.stream);
-    WEIR_CHECK(run_on(loop, find_stream(connection, stream, stop)));
+    WEIR_CHECK(run_on(loop, wait_for_stream(connection, console, stream, stop)));
     for (const auto& file : files) {
       auto& beside = *besides.emplace_back(std::make_unique<Beside>());
       if (file.dead_letter_stream.empty()) {
@@ -241,6 +243,25 @@ class Run final : public Command {
     return {};
   }
 
+  // A service that answers, and not now, will: whoever starts workers by the dozen is throttled first.
+  static Task<void> wait_for_stream(const Connection& connection, Console& console, std::string stream,
+                                    std::stop_token stop) {
+    Backoff backoff{Backoff::Options(), Random::from_machine()};
+    for (;;) {
+      auto found = co_await find_stream(connection, stream, stop);
+      if (found) {
+        co_return Result<void>();
+      }
+      if (found.error().next != Next::retry || found.error().http_status == 0) {
+        co_return std::move(found).error();
+      }
+      if (backoff.failures() == 0) {
+        console.note(fmt::format("{}; trying again until it succeeds", to_string(found.error())));
+      }
+      WEIR_CO_CHECK(co_await system_clock().sleep(backoff.next(), stop));
+    }
+  }
+
   // The pipelines read the same; what fails, and what is wrong, may be one's alone.
   static std::string progress(std::span<const process::Board* const> boards, double seconds) {
     std::uint64_t letters = 0;
@@ -252,9 +273,11 @@ class Run final : public Command {
       }
       trouble += board->is_halted() ? fmt::format("  {} has halted", board->pipeline()) : "";
     }
-    const auto totals = boards.front()->totals();
+    const auto running = std::ranges::find_if(boards, [](const auto* board) { return !board->is_halted(); });
+    const auto* shown = running == boards.end() ? boards.front() : *running;
+    const auto totals = shown->totals();
     auto line = fmt::format("{}  {}", counted(totals.records, "record"), rate_text(totals.records, seconds));
-    if (const auto behind = boards.front()->behind()) {
+    if (const auto behind = shown->behind()) {
       line += "  " + behind_text(*behind);
     }
     if (totals.user_records > 0) {

@@ -167,6 +167,12 @@ class StateCopy final : public StateCommand {
     if (code) {
       return misuse(fmt::format("'{}' cannot be a directory: {}", printable(directory_), code.message()));
     }
+    const auto inside = std::filesystem::weakly_canonical(query.directory, code)
+                            .lexically_relative(std::filesystem::weakly_canonical(
+                                worker::state_directory(file.state, *file.pipeline), code));
+    if (!code && !inside.empty() && *inside.begin() != "..") {
+      return misuse(fmt::format("'{}' lies in the state directory itself; name one elsewhere", printable(directory_)));
+    }
     WEIR_CHECK(answers.ask(query, [](std::string_view) { return Result<void>(); }));
     context.console.note("copied into " + printable(directory_));
     return {};

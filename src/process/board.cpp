@@ -52,7 +52,7 @@ void Board::report(const stream::ShardStatus& status) {
   if (const auto stored = learnt_.find(status.shard); is_new && stored != learnt_.end()) {
     shard.committed = stored->second.after;
   }
-  if (is_new || has_nothing_to_do(status.state)) {
+  if (is_new || (has_nothing_to_do(status.state) && !shard.is_taking)) {
     shard.moved_at = now;
   }
   totals_.throttles += status.state == stream::ShardState::throttled ? 1 : 0;
@@ -74,6 +74,17 @@ void Board::caught_up(const stream::ShardId& shard) {
   }
 }
 
+void Board::taking(const stream::ShardId& shard, bool begins) {
+  const std::scoped_lock lock(mutex_);
+  const auto found = shards_.find(shard);
+  if (found != shards_.end()) {
+    found->second.is_taking = begins;
+    if (!begins) {
+      found->second.moved_at = options_.clock->elapsed();
+    }
+  }
+}
+
 void Board::announce_if_caught_up(std::unique_lock<std::mutex> lock) {
   if ((not_caught_up_ > 0 && !halted_) || !options_.on_caught_up) {
     return;
@@ -89,6 +100,7 @@ void Board::halt(Error reason) {
     halted_ = std::move(reason);
     is_halted_.store(true, std::memory_order_release);
     announce_if_caught_up(std::move(lock));
+    halting_.request_stop();
   }
 }
 
@@ -98,7 +110,7 @@ std::optional<Error> Board::halted() const {
 }
 
 bool Board::is_stuck(const Shard& shard, Duration now) const {
-  return !has_nothing_to_do(shard.status.state) && now - shard.moved_at >= options_.stuck_after;
+  return (shard.is_taking || !has_nothing_to_do(shard.status.state)) && now - shard.moved_at >= options_.stuck_after;
 }
 
 std::vector<std::string> Board::complaints() const {
@@ -115,15 +127,32 @@ std::vector<std::string> Board::complaints() const {
   }
   for (const auto& [id, shard] : shards_) {
     const auto state = shard.status.state;
-    const auto reason = shard.status.reason.empty() ? std::string() : ": " + shard.status.reason;
     if (state == State::retrying || state == State::failed || state == State::gap) {
-      said.push_back(fmt::format("shard {} is {}{}", id, to_string(state), reason));
+      said.push_back(fmt::format("shard {} is {}{}{}", id, to_string(state), shard.status.reason.empty() ? "" : ": ",
+                                 shard.status.reason));
     } else if (is_stuck(shard, now)) {
-      const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(now - shard.moved_at).count();
-      said.push_back(fmt::format("shard {} has got nowhere for {} s ({}{})", id, seconds, to_string(state), reason));
+      said.push_back(stuck_text(id, shard, now));
     }
   }
   return said;
+}
+
+std::map<stream::ShardId, std::string> Board::stuck() const {
+  const auto now = options_.clock->elapsed();
+  std::map<stream::ShardId, std::string> said;
+  const std::scoped_lock lock(mutex_);
+  for (const auto& [id, shard] : shards_) {
+    if (!halted_ && is_stuck(shard, now)) {
+      said.emplace(id, stuck_text(id, shard, now));
+    }
+  }
+  return said;
+}
+
+std::string Board::stuck_text(const stream::ShardId& id, const Shard& shard, Duration now) {
+  const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(now - shard.moved_at).count();
+  return fmt::format("shard {} has got nowhere for {} s ({}{}{})", id, seconds, to_string(shard.status.state),
+                     shard.status.reason.empty() ? "" : ": ", shard.status.reason);
 }
 
 void Board::committed(const stream::ShardId& shard, const stream::SequenceNumber& position) {

@@ -107,8 +107,12 @@ void leave(state::DeadLetter& letter, std::optional<Error> failure, state::Commi
 
 class Replay {
  public:
-  explicit Replay(const pipelines::Pipeline& pipeline, std::string_view source)
-      : pipeline_(pipeline), source_(source), folder_(pipeline.make_folder()), deltas_(folder_->make_deltas()) {}
+  Replay(const pipelines::Pipeline& pipeline, std::string_view source, std::stop_token stop)
+      : pipeline_(pipeline),
+        source_(source),
+        stop_(std::move(stop)),
+        folder_(pipeline.make_folder()),
+        deltas_(folder_->make_deltas()) {}
 
   // Folds the letters, or hands them to the pipeline's handler. The commit's rows live until the next one.
   Task<void> fill(std::vector<state::DeadLetter>& page, state::Commit& commit) {
@@ -164,7 +168,7 @@ class Replay {
     }
     const std::vector<state::Claim> known(added.size(), state::Claim::unsure);
     call->claimed(known);
-    WEIR_CO_CHECK(co_await run_handler(*call, failures_, std::stop_token()));
+    WEIR_CO_CHECK(co_await run_handler(*call, failures_, stop_));
     for (auto& failure : failures_) {
       failed[added[failure.index]] = corrupt(std::move(failure.code), std::move(failure.reason));
     }
@@ -177,6 +181,7 @@ class Replay {
 
   const pipelines::Pipeline& pipeline_;
   const std::string_view source_;
+  const std::stop_token stop_;
   std::unique_ptr<pipelines::Folder> folder_;
   std::unique_ptr<pipelines::Deltas> deltas_;
   std::vector<pipelines::Failure> failures_;
@@ -214,10 +219,10 @@ std::optional<state::LetterId> parse_event_id(std::string_view source, std::stri
 }
 
 Task<LetterOutcome> replay_letters(state::Store& store, const pipelines::Pipeline& pipeline, std::string source,
-                                   std::vector<state::LetterId> ids, LetterProgress progress) {
+                                   std::vector<state::LetterId> ids, LetterProgress progress, std::stop_token stop) {
   LetterOutcome outcome;
   Pages pages(store, pipeline.name(), source, std::move(ids));
-  Replay replay(pipeline, source);
+  Replay replay(pipeline, source, std::move(stop));
   for (;;) {
     WEIR_CO_TRY(auto page, co_await pages.next(outcome));
     if (page.empty()) {

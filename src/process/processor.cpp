@@ -33,9 +33,10 @@ Processor::Processor(Context context, const stream::Positions& positions, const 
     handling.stream = context_.stream;
     handling.log = context_.log;
     handling.until_done = [this](const Attempt& attempt, std::string_view what) {
-      return until_done(attempt, what, false);
+      return until_done(attempt, what, handlers_end_.get_token(), false);
     };
-    handling.stop = [this] { return abandon_; };
+    handling.stop = [this] { return handlers_end_.get_token(); };
+    on_halt_.emplace(context_.board->halting(), [this] { handlers_end_.request_stop(); });
     handling_ = std::make_unique<Handling>(std::move(handling));
   } else if (context_.pipeline->unpacks_kpl()) {
     unpacking_ = std::make_unique<Unpacking>();
@@ -92,7 +93,9 @@ Task<void> Processor::take(const stream::Batch& batch) {
     }
   }
   of.busy = true;
+  context_.board->taking(batch.shard, true);
   auto taken = co_await take_in(of, batch);
+  context_.board->taking(batch.shard, false);
   of.busy = false;
   co_return taken;
 }
@@ -273,10 +276,9 @@ void Processor::fail(const stream::Batch& batch, const stream::RawRecord& record
 
 // Nothing of this round is written: what it holds is read again when the pipeline goes on.
 void Processor::halt_at(const state::DeadLetter& letter) {
-  failure_ =
+  give_up(
       refused("FailedRecord", fmt::format("record {} failed ({}: {}), and the pipeline's policy is to halt",
-                                          event_id_text(context_.stream, letter.id()), letter.code, letter.reason));
-  written_.notify();
+                                          event_id_text(context_.stream, letter.id()), letter.code, letter.reason)));
   wake();
 }
 

@@ -35,6 +35,7 @@ void Processor::close() {
 
 Task<void> Processor::run(std::stop_token abandon) {
   abandon_ = std::move(abandon);
+  on_abandon_.emplace(abandon_, [this] { handlers_end_.request_stop(); });
   Result<void> ended;
   try {
     ended = co_await commit_rounds();
@@ -42,10 +43,16 @@ Task<void> Processor::run(std::stop_token abandon) {
     ended = refused("Exception", fmt::format("a commit ended in an exception: {}", exception.what()));
   }
   if (!ended) {
-    failure_ = ended.error();
-    written_.notify();
+    give_up(ended.error());
   }
   co_return ended;
+}
+
+// Nothing of the round that is filling is written: what it holds is read again when the pipeline goes on.
+void Processor::give_up(Error failure) {
+  failure_ = std::move(failure);
+  handlers_end_.request_stop();
+  written_.notify();
 }
 
 Task<void> Processor::commit_rounds() {
@@ -176,7 +183,7 @@ Task<void> Processor::write(Round& round) {
   round.totals.dead_letters = made.dead_letters.size();
   if (!made.dead_letters.empty() && context_.copy_dead_letters) {
     const Attempt copy = [this, &made] { return context_.copy_dead_letters(made.dead_letters, abandon_); };
-    WEIR_CO_CHECK(co_await until_done(copy, "copying dead letters"));
+    WEIR_CO_CHECK(co_await until_done(copy, "copying dead letters", abandon_, true));
   }
   const auto began = context_.clock->elapsed();
   WEIR_CO_CHECK(co_await commit(made));
@@ -187,11 +194,12 @@ Task<void> Processor::write(Round& round) {
 
 Task<void> Processor::commit(const state::Commit& commit) {
   const Attempt attempt = [this, &commit] { return context_.store->commit(commit); };
-  co_return co_await until_done(attempt, "a commit");
+  co_return co_await until_done(attempt, "a commit", abandon_, true);
 }
 
 // A transient failure is no reason to lose or to count twice: the shards wait, and it is said.
-Task<void> Processor::until_done(const Attempt& attempt, std::string_view what, bool of_commit) {
+Task<void> Processor::until_done(const Attempt& attempt, std::string_view what, std::stop_token give_up,
+                                 bool of_commit) {
   Backoff backoff{Backoff::Options(), Random(random_())};
   for (;;) {
     auto done = co_await attempt();
@@ -210,12 +218,11 @@ Task<void> Processor::until_done(const Attempt& attempt, std::string_view what, 
       context_.log(backoff.failures() == 0 ? LogLevel::warning : LogLevel::debug,
                    fmt::format("{} is tried again: {}", what, to_string(done.error())));
     }
-    const bool give_up = closing_ && backoff.failures() + 1 >= tries_when_closing_max;
-    if (give_up) {
+    if (closing_ && backoff.failures() + 1 >= tries_when_closing_max) {
       co_return done;
     }
     // Who abandons hears why there was something to abandon.
-    auto slept = co_await context_.clock->sleep(backoff.next(), abandon_);
+    auto slept = co_await context_.clock->sleep(backoff.next(), give_up);
     if (!slept) {
       co_return done;
     }

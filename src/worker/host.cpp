@@ -7,7 +7,9 @@
 #include <csignal>
 #include <exception>
 #include <optional>
+#include <set>
 
+#include "weir/base/backoff.hpp"
 #include "weir/base/signal.hpp"
 #include "weir/base/task_group.hpp"
 #include "weir/pipeline/extract.hpp"
@@ -21,6 +23,8 @@ namespace asio = boost::asio;
 
 // A signal so long after the first is a second wish.
 constexpr std::chrono::seconds second_signal_after{1};
+// Often enough for somebody who reads the log, next to `stuck_after`'s minutes.
+constexpr std::chrono::seconds stuck_look_interval_max{10};
 
 Error from_exception(std::string_view who, const std::exception& exception) {
   return refused("Exception", fmt::format("{} ended in an exception: {}", who, exception.what()));
@@ -140,7 +144,11 @@ Task<void> Host::settle_start() {
     WEIR_CO_TRY(auto definition, co_await settle_definition(*member));
     definitions.push_back(std::move(definition));
   }
-  WEIR_CO_TRY(const auto identity, co_await source_.identify(stop_.get_token()));
+  const std::function<Task<stream::StreamIdentity>()> identify = [this] { return source_.identify(stop_.get_token()); };
+  WEIR_CO_TRY(const auto identity, co_await while_transient(identify));
+  for (const auto& member : members_) {
+    member->board.store_trouble("");
+  }
   for (const auto& member : members_) {
     WEIR_CO_TRY(member->positions, co_await member->store().positions(member->pipeline().name(), name));
   }
@@ -186,7 +194,8 @@ Task<void> Host::settle(Member& member, const stream::StreamIdentity& identity, 
     co_return co_await accept_losses(member);
   }
   if (!start) {
-    WEIR_CO_TRY(start, co_await source_.resolve_start(stop_.get_token()));
+    const std::function<Task<stream::Start>()> resolve = [this] { return source_.resolve_start(stop_.get_token()); };
+    WEIR_CO_TRY(start, co_await while_transient(resolve));
     start->settled = clock_.now();
   }
   state::Commit first;
@@ -260,6 +269,7 @@ Task<void> Host::work(std::uint32_t index) {
     beside.spawn(or_stop(watch(beside.stop_token()), "showing progress"));
     beside.spawn(or_stop(sync_now_and_then(beside.stop_token()), "syncing the store"));
     beside.spawn(limit_drain(beside.stop_token()));
+    beside.spawn(or_stop(tell_stuck(beside.stop_token()), "looking for stuck shards"));
     if (status_server_ != nullptr) {
       const auto status = [this] { return Status{boards_, &metrics_, stop_.stop_requested()}; };
       beside.spawn(or_stop(status_server_->serve(status, beside.stop_token()), "serving metrics"));
@@ -333,6 +343,49 @@ Task<void> Host::sync_now_and_then(std::stop_token stop) {
         co_return synced;
       }
     }
+  }
+}
+
+// In the log, once when it begins and once when it is over: not everybody watches /healthz.
+Task<void> Host::tell_stuck(std::stop_token stop) {
+  std::set<std::pair<std::string, stream::ShardId>> told;
+  for (;;) {
+    WEIR_CO_CHECK(co_await clock_.sleep(std::min<Duration>(options_.stuck_after / 2, stuck_look_interval_max), stop));
+    for (const auto& member : members_) {
+      const auto& name = member->pipeline().name();
+      const auto stuck = member->board.stuck();
+      for (const auto& [shard, sentence] : stuck) {
+        if (told.emplace(name, shard).second) {
+          say(LogLevel::warning, fmt::format("pipeline {}: {}", name, sentence));
+        }
+      }
+      std::erase_if(told, [&](const auto& one) {
+        const bool is_over = one.first == name && !stuck.contains(one.second);
+        if (is_over) {
+          say(LogLevel::info, fmt::format("pipeline {}: shard {} goes on", name, one.second));
+        }
+        return is_over;
+      });
+    }
+  }
+}
+
+// The service answers, and not now: no reason to be gone when it does. One that is not there at all is more likely a
+// mistake of whoever named it, and is told at once.
+template <class T>
+Task<T> Host::while_transient(std::function<Task<T>()> attempt) {
+  Backoff backoff{Backoff::Options(), Random(random_())};
+  for (;;) {
+    auto done = co_await attempt();
+    if (done || done.error().next != Next::retry || done.error().http_status == 0) {
+      co_return done;
+    }
+    say(backoff.failures() == 0 ? LogLevel::warning : LogLevel::debug,
+        fmt::format("starting is tried again: {}", to_string(done.error())));
+    for (const auto& member : members_) {
+      member->board.store_trouble("starting: " + to_string(done.error()));
+    }
+    WEIR_CO_CHECK(co_await clock_.sleep(backoff.next(), stop_.get_token()));
   }
 }
 

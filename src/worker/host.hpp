@@ -65,6 +65,9 @@ class Host {
   Task<void> watch(std::stop_token stop);
   Task<void> sync_now_and_then(std::stop_token stop);
   Task<void> limit_drain(std::stop_token stop);
+  Task<void> tell_stuck(std::stop_token stop);
+  template <class T>
+  Task<T> while_transient(std::function<Task<T>()> attempt);
   Task<Report> report(const Member& member);
   void wait_for_signal(boost::asio::signal_set& signals);
 

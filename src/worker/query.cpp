@@ -179,7 +179,7 @@ Task<void> answer_letters(state::Store& store, const pipelines::Pipeline& pipeli
 }
 
 Task<void> answer_order(state::Store& store, const pipelines::Pipeline& pipeline, const std::string& stream,
-                        const Query& query, const Lines& lines) {
+                        const Query& query, const Lines& lines, std::stop_token stop) {
   WEIR_CO_TRY(auto ids, letters_of(query, stream));
   const process::LetterProgress say = [&lines](const process::LetterOutcome& so_far) -> Task<void> {
     const auto line =
@@ -188,7 +188,7 @@ Task<void> answer_order(state::Store& store, const pipelines::Pipeline& pipeline
   };
   Result<process::LetterOutcome> outcome;
   if (query.type == Query::Type::replay) {
-    outcome = co_await process::replay_letters(store, pipeline, stream, std::move(ids), say);
+    outcome = co_await process::replay_letters(store, pipeline, stream, std::move(ids), say, std::move(stop));
   } else {
     outcome = co_await process::drop_letters(store, pipeline, stream, std::move(ids), say);
   }
@@ -292,7 +292,7 @@ Task<std::uint64_t> count_keys(state::Store& store, std::string pipeline) {
 }
 
 Task<void> answer(state::Store& store, const pipelines::Pipeline& pipeline, std::string stream, Query query,
-                  Lines lines) {
+                  Lines lines, std::stop_token stop) {
   if (!query.source.empty() && query.source != stream) {
     co_return refused("StateOfAnotherStream", fmt::format("the totals of pipeline {} there are of {}, not of {}",
                                                           pipeline.name(), stream, query.source));
@@ -314,7 +314,7 @@ Task<void> answer(state::Store& store, const pipelines::Pipeline& pipeline, std:
       co_return co_await answer_state(store, pipeline, stream, lines);
     case Query::Type::replay:
     case Query::Type::drop:
-      co_return co_await answer_order(store, pipeline, stream, query, lines);
+      co_return co_await answer_order(store, pipeline, stream, query, lines, std::move(stop));
     case Query::Type::copy:
       co_return co_await answer_copy(store, query, lines);
   }

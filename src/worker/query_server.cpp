@@ -94,7 +94,7 @@ Task<void> talk(std::shared_ptr<Protocol::socket> socket, state::Store& store, c
   auto query = protocol::parse_request(std::string_view(line).substr(0, length - 1), pipeline);
   Result<void> answered = query ? Result<void>() : Result<void>(query.error());
   if (query) {
-    answered = co_await answer(store, pipeline, std::move(stream), *std::move(query), lines);
+    answered = co_await answer(store, pipeline, std::move(stream), *std::move(query), lines, stop);
   }
   const std::string last = answered ? std::string(protocol::done_line) : protocol::make_error(answered.error());
   static_cast<void>(co_await send(socket, last, patience));

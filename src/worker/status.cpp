@@ -76,7 +76,9 @@ std::string metrics_text(const Status& status) {
   metrics::Registry registry;
   for (const auto* board : status.boards) {
     add_totals(registry, *board);
-    add_shards(registry, *board);
+    if (!board->is_halted()) {  // the last that was heard of them would look like life
+      add_shards(registry, *board);
+    }
     registry.gauge("weir_healthy", "1 while nothing is wrong with the pipeline.", {{"pipeline", board->pipeline()}})
         .set(board->complaints().empty() ? 1 : 0);
     registry.gauge("weir_halted", "1 once the pipeline goes no further.", {{"pipeline", board->pipeline()}})

@@ -146,7 +146,8 @@ TEST_F(OperateTest, ShowsExportsAndDropsDeadLetters) {
   EXPECT_THAT(unsaid.err, HasSubstr("needs the event ids of dead letters, or --all"));
   EXPECT_EQ(run({"dead", "drop", "words.yaml", ids[0], "--json"}).out, "{\"dropped\":1,\"failed\":0,\"absent\":0}\n");
   EXPECT_EQ(event_ids(), std::vector<std::string>{ids[1]});
-  EXPECT_EQ(run({"dead", "drop", "words.yaml", "--all"}).status, 0);
+  EXPECT_EQ(run({"dead", "drop", "words.yaml", "--all"}).status, 2) << "not by a slip";
+  EXPECT_EQ(run({"dead", "drop", "words.yaml", "--all", "--yes"}).status, 0);
   EXPECT_TRUE(event_ids().empty());
 }
 
@@ -170,7 +171,7 @@ TEST_F(OperateTest, ReplaysThroughTheRunningWorker) {
   EXPECT_EQ(again.status, 1);
   EXPECT_THAT(again.err, HasSubstr("0 dead letters replayed, 1 failed again and stay"));
   EXPECT_THAT(run({"dead", "list", "words.yaml", "--json"}).out, HasSubstr("\"attempts\":2,"));
-  EXPECT_EQ(run({"dead", "drop", "words.yaml", "--all"}).status, 0);
+  EXPECT_EQ(run({"dead", "drop", "words.yaml", "--all", "--yes"}).status, 0);
   EXPECT_TRUE(event_ids().empty());
   worker.signal(SIGINT);
   EXPECT_EQ(worker.finish().status, 0);
@@ -231,6 +232,9 @@ TEST_F(OperateTest, CopiesAStateWhileAWorkerRunsOnIt) {
   const auto again = run({"state", "copy", "words.yaml", "copy"});
   EXPECT_EQ(again.status, 1);
   EXPECT_THAT(again.err, HasSubstr("copy"));
+  const auto inside = run({"state", "copy", "words.yaml", "weir-state/words/in"});
+  EXPECT_EQ(inside.status, 2);
+  EXPECT_THAT(inside.err, HasSubstr("lies in the state directory itself"));
   worker.signal(SIGINT);
   EXPECT_EQ(worker.finish().status, 0);
   // The copy is a state like any other.

@@ -66,6 +66,20 @@ TEST_F(RunTest, StopsOnASignalBeforeItHasBegun) {
   EXPECT_FALSE(std::filesystem::exists(directory / "weir-state"));
 }
 
+// The service answers, and not now: no reason to be gone when it does.
+TEST_F(RunTest, WaitsForAThrottledServiceWhenItStarts) {
+  emulator::Fault fault;
+  fault.kind = emulator::Fault::Kind::throttle;
+  fault.calls = {emulator::Operation::describe_stream_summary};
+  fault.times = 5;
+  kinesis.faults().add(fault);
+  put({R"({"w":"a","n":1})"});
+  const auto end = run({"run", "words.yaml", "--until-caught-up"});
+  EXPECT_EQ(end.status, 0) << end.err;
+  EXPECT_THAT(end.err, HasSubstr("; trying again until it succeeds\n"));
+  EXPECT_THAT(end.err, HasSubstr("1 record"));
+}
+
 // `weir run --until-caught-up && publish`: what was cut short must not be published.
 TEST_F(RunTest, StoppedBeforeItCaughtUpIsAFailureWhereThatWasAskedFor) {
   emulator::Fault fault;

@@ -353,6 +353,55 @@ TEST_F(HandlingTest, GivesDecompressedPayloadsThatLive) {
   EXPECT_EQ(dead_letters()[0].payload, "no gzip");
 }
 
+// Its pipeline has halted, in this loop or another: what it waits for is of no use, and others wait for this batch.
+TEST_F(HandlingTest, GivesUpOnceItsPipelineHasHalted) {
+  pipelines::FailurePolicy halt;
+  halt.on_failure = pipelines::OnFailure::halt;
+  handle_with(notes().on_failure(halt));
+  for (const bool elsewhere : {true, false}) {
+    Board fresh;
+    context.board = &fresh;
+    start();
+    calls = 0;
+    answers.assign(1'000'000, Error(Next::retry, "Timeout", "the mail server does not answer"));
+    std::optional<Result<void>> taken;
+    time.start(processor->accept(batch("s0", 1, {"a"})), taken);
+    time.run_while([&] { return calls < 3; });
+    if (elsewhere) {
+      fresh.halt(refused("Halted", "a record failed in another loop"));
+    } else {
+      EXPECT_FALSE(accept(batch("s1", 1, {"\xff"})));
+    }
+    const auto before = time.elapsed();
+    time.run_while([&] { return !taken; });
+    EXPECT_FALSE(*taken);
+    EXPECT_EQ(time.elapsed(), before);
+    static_cast<void>(close());
+    EXPECT_EQ(position("s0").after.text(), "");
+  }
+}
+
+// A stopping worker waits for a replay's handler no longer than for any other.
+TEST_F(HandlingTest, AReplaysHandlerHearsOfTheStop) {
+  handle_with(notes());
+  start();
+  ASSERT_TRUE(accept(batch("s0", 1, {"hopeless"})));
+  ASSERT_TRUE(close());
+  takes = std::chrono::hours(1);
+  calls = 0;
+  std::stop_source stop;
+  const LetterProgress progress = [](const LetterOutcome&) -> Task<void> { co_return Result<void>(); };
+  std::optional<Result<LetterOutcome>> replayed;
+  time.start(replay_letters(store, *handler, "test:words", {}, progress, stop.get_token()), replayed);
+  time.run_while([&] { return calls == 0; });
+  const auto before = time.elapsed();
+  stop.request_stop();
+  time.run_while([&] { return !replayed; });
+  EXPECT_TRUE(!*replayed && replayed->error().is_stopped());
+  EXPECT_EQ(time.elapsed(), before);
+  EXPECT_THAT(dead_letters(), SizeIs(1));
+}
+
 TEST_F(HandlingTest, ReplaysThroughTheHandler) {
   handle_with(notes());
   start();

@@ -213,7 +213,7 @@ void turn_faults_on(emulator::Kinesis& kinesis, std::uint64_t seed) {
   for (const auto kind : fault_kinds) {
     emulator::Fault fault;
     fault.kind = kind;
-    // Not DescribeStreamSummary: a worker asks it before its first read, and ends when three attempts have failed.
+    // Not DescribeStreamSummary: a worker whose connection is cut there, three times, takes the endpoint for absent.
     fault.calls = {emulator::Operation::list_shards, emulator::Operation::get_shard_iterator,
                    emulator::Operation::get_records};
     fault.probability = 0.03;

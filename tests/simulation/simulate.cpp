@@ -100,8 +100,8 @@ int main(int argc, char** argv) {
   }
   const auto options = options_of(failed.front(), broken, rocksdb);
   const auto shortest = simulation::shrink(options, simulation::make_schedule(options));
-  fmt::print("\nseed {} by itself: {} --seed {}\nthe shortest schedule that fails:\n", failed.front(), argv[0],
-             failed.front());
+  fmt::print("\nseed {} by itself: {} --seed {}{}{}\nthe shortest schedule that fails:\n", failed.front(), argv[0],
+             failed.front(), rocksdb ? " --rocksdb" : "", broken.empty() ? "" : " --broken " + broken);
   for (const auto& event : shortest) {
     fmt::print("  {}\n", to_string(event));
   }

@@ -160,6 +160,33 @@ TEST_F(SeveralTest, AHandlerThatRefusesHoldsBackOnlyItself) {
   EXPECT_EQ(handled_once().size(), 100U) << "every record that was not acknowledged";
 }
 
+// Nobody may be watching /healthz: the log says it too, once.
+TEST_F(SeveralTest, SayThatAShardIsStuck) {
+  pipelines::PipelineBuilder<decode::Bytes> waiting("mail");
+  waiting.decode(bytes_decoder()).handler([](HandlerBatch<decode::Bytes>& batch) -> Task<void> {
+    co_return co_await system_clock().sleep(std::chrono::hours(1), batch.stop());
+  });
+  auto stuck = handler("mail");
+  stuck.pipeline = *waiting.build();
+  std::stop_source stop;
+  std::vector<std::string> said;
+  options.log = [&](LogLevel level, std::string_view line) {
+    if (line.find("has got nowhere for") != std::string_view::npos) {
+      EXPECT_EQ(level, LogLevel::warning);
+      said.emplace_back(line);
+      stop.request_stop();
+    }
+  };
+  options.stop = stop.get_token();
+  options.until_caught_up = false;
+  options.stuck_after = std::chrono::milliseconds(20);
+  options.drain_max = std::chrono::milliseconds(50);
+  ASSERT_TRUE(kinesis.put("s", {"a"}));
+  EXPECT_EQ(code_of(run_once({stuck})), "HandlerStopped");
+  ASSERT_EQ(said.size(), 1U);
+  EXPECT_THAT(said.front(), HasSubstr("pipeline mail: shard shardId-"));
+}
+
 TEST_F(SeveralTest, AHandlerNeedsADeduper) {
   auto alone = handler("mail");
   alone.deduper = nullptr;

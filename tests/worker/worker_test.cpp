@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
@@ -13,6 +14,7 @@
 
 #include "tests/support/scripted_store.hpp"
 #include "tests/support/word_count.hpp"
+#include "weir/decode/text.hpp"
 #include "weir/emulator/kinesis.hpp"
 #include "weir/state/memory_store.hpp"
 #include "weir/worker/query.hpp"
@@ -106,6 +108,74 @@ TEST_F(WorkerTest, CountsAStreamUntilItIsCaughtUp) {
   EXPECT_EQ(report->shards.size(), 4U);
   Query all;
   EXPECT_THAT(lines(all, store), UnorderedElementsAre("{\"key\":\"a\",\"count\":2}", "{\"key\":\"b\",\"count\":1}"));
+}
+
+// Who starts workers by the dozen is throttled first. The service answers, so it is waited for.
+TEST_F(WorkerTest, WaitsForAServiceThatIsBusyWhenItStarts) {
+  ASSERT_TRUE(kinesis.put("s", {"a"}));
+  emulator::Fault busy;
+  busy.kind = emulator::Fault::Kind::throttle;
+  busy.calls = {emulator::Operation::describe_stream_summary};
+  busy.times = 3;
+  kinesis.faults().add(busy);
+  std::string said;
+  options.log = [&said](LogLevel, std::string_view line) { said.append(line).append("\n"); };
+  const auto report = run_once();
+  ASSERT_TRUE(report) << to_string(report.error());
+  EXPECT_EQ(report->totals.records, 1U);
+  EXPECT_THAT(said, HasSubstr("starting is tried again: "));
+}
+
+// Whoever asks the worker that holds the state gets the dead letters counted, once, while it goes on counting.
+TEST_F(WorkerTest, ReplaysDeadLettersOnceWhileItRuns) {
+  SocketDirectory directory("replay");
+  std::atomic<bool> mended{false};
+  pipelines::PipelineBuilder<decode::Text> words("words");
+  words.key(&decode::Text::text).keep("n", count()).decode([&mended](std::string_view bytes) -> Result<decode::Text> {
+    if (bytes == "bad" && !mended) {
+      return corrupt("Bad", "the decoder has a fault");
+    }
+    return decode::Text{bytes};
+  });
+  pipeline = *words.build();
+  options.store = nullptr;
+  options.state = directory.path.string();
+  ASSERT_TRUE(kinesis.put("s", {"a", "bad", "bad", "bad"}));
+  ASSERT_TRUE(run_once());
+
+  mended = true;
+  std::stop_source stop;
+  options.stop = stop.get_token();
+  options.until_caught_up = false;
+  std::optional<Result<Report>> ran;
+  std::jthread worker([&] { ran.emplace(run_once()); });
+  Query replay;
+  replay.type = Query::Type::replay;
+  std::string last;
+  const auto keep = [&last](std::string_view line) -> Result<void> {
+    last = line;
+    return {};
+  };
+  Result<void> asked = refused("NoWorker", "not yet");
+  while (!asked && asked.error().code == "NoWorker") {
+    asked = ask(directory.path.string(), *pipeline, replay, keep);
+  }
+  ASSERT_TRUE(asked) << to_string(asked.error());
+  EXPECT_EQ(last, "{\"done\":3,\"failed\":0,\"absent\":0}\n");
+  ASSERT_TRUE(kinesis.put("s", {"bad"}));
+  ASSERT_TRUE(ask(directory.path.string(), *pipeline, replay, keep));
+  EXPECT_EQ(last, "{\"done\":0,\"failed\":0,\"absent\":0}\n");
+  stop.request_stop();
+  worker.join();
+  ASSERT_TRUE(*ran) << to_string(ran->error());
+
+  options.stop = {};
+  options.until_caught_up = true;
+  ASSERT_TRUE(run_once());
+  const auto open = open_store(options.state, *pipeline, {});
+  ASSERT_TRUE(open) << to_string(open.error());
+  EXPECT_THAT(lines(Query(), (*open)->store()),
+              UnorderedElementsAre("{\"key\":\"a\",\"n\":1}", "{\"key\":\"bad\",\"n\":4}"));
 }
 
 // Threads share the shards: none is read twice, none forgotten.

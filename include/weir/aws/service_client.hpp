@@ -38,7 +38,8 @@ class ServiceClient {
   ServiceClient(Options options, std::shared_ptr<CredentialsProvider> credentials, Transport transport, Clock& clock,
                 Random random = Random::from_machine());
 
-  /// One call; any 2xx reply, which says where an attempt before it may have taken effect too. Fails as `service_error` and `http::Client::send` say, when no retry helped.
+  /// One call; any 2xx reply, which says where an attempt before it may have taken effect too. Fails as `service_error`
+  /// and `http::Client::send` say, when no retry helped.
   ///
   /// Apart from retries as `kind` says, a request is signed anew and sent again at once, each at most once
   /// per call: when the service's clock is 4 minutes or more off what was signed (the difference is kept

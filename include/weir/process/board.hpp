@@ -7,6 +7,7 @@
 #include <map>
 #include <mutex>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -27,6 +28,7 @@ class Board {
     stream::SequenceNumber committed;  ///< the last record whose effects are durable
     bool caught_up = false;            ///< has been 0 behind, or has ended, since the start
     Duration moved_at{};               ///< by the clock's `elapsed`: when it last got anywhere, or had nothing to do
+    bool is_taking = false;            ///< a batch of it is being folded or handled, whatever its reader says
   };
   struct Totals {
     std::uint64_t records = 0;       ///< durable
@@ -67,6 +69,7 @@ class Board {
   std::optional<stream::ShardPosition> find(std::string_view shard) const;
   void report(const stream::ShardStatus& status);
   void caught_up(const stream::ShardId& shard);
+  void taking(const stream::ShardId& shard, bool begins);
   void committed(const stream::ShardId& shard, const stream::SequenceNumber& position);
   /// Adds what one commit made durable, and the commit.
   void count_commit(const Totals& of_commit);
@@ -81,7 +84,11 @@ class Board {
   void halt(Error reason);
   bool is_halted() const noexcept { return is_halted_.load(std::memory_order_acquire); }
   std::optional<Error> halted() const;
+  /// Ends what the pipeline's other loops wait for in vain once it has halted.
+  std::stop_token halting() const { return halting_.get_token(); }
 
+  /// The shards that have got nowhere for `stuck_after`, with a sentence each.
+  std::map<stream::ShardId, std::string> stuck() const;
   /// What is wrong, a sentence each; none: the pipeline is well. Trouble that passes by itself counts while it lasts.
   std::vector<std::string> complaints() const;
 
@@ -97,6 +104,7 @@ class Board {
  private:
   void announce_if_caught_up(std::unique_lock<std::mutex> lock);
   bool is_stuck(const Shard& shard, Duration now) const;
+  static std::string stuck_text(const stream::ShardId& id, const Shard& shard, Duration now);
 
   Options options_;
   metrics::Histogram* commit_seconds_ = nullptr;
@@ -108,6 +116,7 @@ class Board {
   std::string store_trouble_;
   std::optional<Error> halted_;
   std::atomic<bool> is_halted_ = false;
+  std::stop_source halting_;
   std::size_t not_caught_up_ = 0;
 };
 

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -31,9 +32,11 @@ using LetterProgress = std::function<Task<void>(const LetterOutcome&)>;
 /// Folds dead letters again and brings them home: each leaves in the commit that adds what it does. So whatever fails
 /// and is asked for again, beside a worker or not, each counts exactly once. One that fails again stays, with one
 /// attempt more. `ids` empty: all. Fails with the store's error; `conflict` where somebody else replays or drops the
-/// same at the same time: ask again.
+/// same at the same time: ask again. Where the pipeline is a handler it runs for them, at least once; `stop` is what it
+/// hears of.
 Task<LetterOutcome> replay_letters(state::Store& store, const pipelines::Pipeline& pipeline, std::string source,
-                                   std::vector<state::LetterId> ids, LetterProgress progress);
+                                   std::vector<state::LetterId> ids, LetterProgress progress,
+                                   std::stop_token stop = std::stop_token());
 /// Forgets dead letters. `ids` empty: all.
 Task<LetterOutcome> drop_letters(state::Store& store, const pipelines::Pipeline& pipeline, std::string source,
                                  std::vector<state::LetterId> ids, LetterProgress progress);

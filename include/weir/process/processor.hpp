@@ -113,12 +113,13 @@ class Processor final : public stream::Sink {
   void fail(const stream::Batch& batch, const stream::RawRecord& record, Origin origin, std::string code,
             std::string reason);
   void halt_at(const state::DeadLetter& letter);
+  void give_up(Error failure);
   void tell(const state::DeadLetter& letter) const;
   Task<void> commit_rounds();
   Task<void> write(Round& round);
   Task<void> commit(const state::Commit& commit);
   using Attempt = std::function<Task<void>()>;
-  Task<void> until_done(const Attempt& attempt, std::string_view what, bool of_commit = true);
+  Task<void> until_done(const Attempt& attempt, std::string_view what, std::stop_token give_up, bool of_commit);
   state::Commit make_commit(Round& round);
   void settle(Round& round);
   void observe(state::Commit& commit);
@@ -140,6 +141,10 @@ class Processor final : public stream::Sink {
   std::optional<Error> failure_;
   Random random_;
   std::stop_token abandon_;
+  std::stop_source handlers_end_;  // nothing that they wait for is of use any more
+  using Forward = std::stop_callback<std::function<void()>>;
+  std::optional<Forward> on_abandon_;
+  std::optional<Forward> on_halt_;
   Duration observed_at_;
   Signal written_;          // a round was committed, or never will be
   std::stop_source nap_;    // ends the committer's wait

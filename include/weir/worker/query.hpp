@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -39,9 +40,9 @@ struct Query {
 using Lines = std::function<Task<void>(std::string_view)>;
 
 /// Answers from a store; reads only what is committed. `stream` is the source's name. Orders are done by the store's
-/// own commits, beside whatever else commits to it.
+/// own commits, beside whatever else commits to it; `stop` ends what a handler that they run waits for.
 Task<void> answer(state::Store& store, const pipelines::Pipeline& pipeline, std::string stream, Query query,
-                  Lines lines);
+                  Lines lines, std::stop_token stop = std::stop_token());
 
 /// How many rows a pipeline has; reads them all.
 Task<std::uint64_t> count_keys(state::Store& store, std::string pipeline);

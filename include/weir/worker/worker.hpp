@@ -144,7 +144,8 @@ Result<std::unique_ptr<OpenStore>> open_store(const std::string& state, const pi
                                               const Log& log);
 /// The directory that `state` names for this pipeline; empty for `memory`.
 std::string state_directory(const std::string& state, const pipelines::Pipeline& pipeline);
-/// Whether a state that holds `contents` may be this pipeline's over this stream (the source's name): empty, or its own.
+/// Whether a state that holds `contents` may be this pipeline's over this stream (the source's name): empty, or its
+/// own.
 Result<void> check_contents(const std::vector<state::Contents>& contents, const std::string& directory,
                             const std::string& pipeline, const std::string& stream);
 
