@@ -61,7 +61,7 @@ ShardReader::ShardReader(const Context& context, stream::ShardId shard, const st
       bytes_expected_(page_bytes_max) {
   read_up_to_before_.fill(read_up_to_);
   position_lost_ = !after_.empty() && std::ranges::any_of(*context.gaps, [this](const stream::Gap& gap) {
-    return gap.accepted && gap.shard == shard_ && gap.from == after_;
+    return gap.accepted && gap.shard == shard_ && gap.from == after_ && gap.noticed < read_up_to_;
   });
 }
 
@@ -104,6 +104,7 @@ Task<stream::Batch> ShardReader::next(std::stop_token stop) {
     if (proven_) {  // else nobody knows what is missing before it
       read_up_to_ = std::max(read_up_to_, fetched_up_to_);
       read_up_to_before_ = {read_up_to_before_[1], read_up_to_before_[2], read_up_to_};
+      replies_to_tell_ -= std::min<std::size_t>(replies_to_tell_, 1);
     }
     if (!reply.next_shard_iterator) {
       WEIR_CO_TRY(auto batch, co_await end_of_shard(std::move(reply), stop));
@@ -261,7 +262,8 @@ Task<void> ShardReader::recover(Error error, std::stop_token stop) {
 Task<void> ShardReader::position_missing(std::optional<stream::RawRecord> first) {
   const auto retention = std::chrono::milliseconds(context_.retention_ms->load(std::memory_order_relaxed));
   const bool aged_out = arrival_ + retention < resumed_at_ + clock_slack;
-  const bool all_read = resumed_read_up_to_ + retention > context_.clock->now() + unread_slack;
+  const auto lost_before = context_.clock->now() + unread_slack - retention;
+  const bool all_read = resumed_read_up_to_ > lost_before;
   proven_ = true;
   from_horizon_ = false;
   if (all_read && (aged_out || position_lost_)) {
@@ -270,7 +272,9 @@ Task<void> ShardReader::position_missing(std::optional<stream::RawRecord> first)
   stream::Gap gap;
   gap.from = after_;
   gap.to = first ? stream::SequenceNumber(first->sequence_number) : stream::SequenceNumber();
-  gap.reason = fmt::format("records of shard {} after {} were trimmed before they were read", shard_, after_.text());
+  gap.lost_before = all_read ? Timestamp() : lost_before;  // where retention does not explain it, nothing does
+  gap.reason = fmt::format("records of shard {} after {}{} were trimmed before they were read", shard_, after_.text(),
+                           gap.to.empty() ? "" : fmt::format(" and before {}", gap.to.text()));
   WEIR_CO_CHECK(co_await on_record(std::move(gap)));
   position_lost_ = true;
   co_return Result<void>();
@@ -280,10 +284,12 @@ Task<void> ShardReader::position_missing(std::optional<stream::RawRecord> first)
 // shard is older than the retention (its parent took its time, nobody was running), records may be gone.
 Task<void> ShardReader::check_unread_too_long() {
   const auto retention = std::chrono::milliseconds(context_.retention_ms->load(std::memory_order_relaxed));
-  if (!after_.empty() || read_up_to_ == Timestamp() || read_up_to_ + retention > context_.clock->now() + unread_slack) {
+  const auto lost_before = context_.clock->now() + unread_slack - retention;
+  if (!after_.empty() || read_up_to_ == Timestamp() || read_up_to_ > lost_before) {
     co_return Result<void>();
   }
   stream::Gap gap;
+  gap.lost_before = lost_before;
   gap.reason = fmt::format("shard {} was not looked at for longer than the stream keeps records (since {})", shard_,
                            to_string(read_up_to_));
   co_return co_await on_record(std::move(gap));
@@ -293,14 +299,16 @@ Task<void> ShardReader::on_record(stream::Gap gap) {
   gap.shard = shard_;
   gap.noticed = context_.clock->now();
   say(stream::ShardState::gap, gap.reason);
+  replies_to_tell_ = read_up_to_before_.size();
   co_return co_await context_.gap(std::move(gap));
 }
 
 Task<void> ShardReader::empty_page(std::chrono::milliseconds behind) {
   const bool at_tip = behind.count() == 0;
   ++empty_pages_;
-  // A shard whose position has not come back may have lost records: it is not caught up before that is known.
-  const bool caught_up = at_tip && proven_;
+  // A shard whose position has not come back may have lost records: it is not caught up before that is known. Nor is
+  // one before a restart can know that it was read on after a loss: a run that ended here would halt the next one.
+  const bool caught_up = at_tip && proven_ && replies_to_tell_ == 0;
   next_poll_ = context_.clock->elapsed() + (caught_up ? context_.config->poll_interval : empty_page_pause);
   say(caught_up ? stream::ShardState::caught_up : stream::ShardState::reading,
       proven_ ? std::string() : "the record at the stored position has not come back", behind);

@@ -84,7 +84,9 @@ class ShardReader {
   bool from_start_;
   std::optional<stream::HashRange> hash_range_;
   bool vanished_ = false;
-  bool position_lost_ = false;  // that `after_` is gone is on record, and accepted
+  bool position_lost_ = false;  // that `after_` is gone is on record, and was accepted and read over
+  // Replies until what is told of `read_up_to_` is all from after the last gap.
+  std::size_t replies_to_tell_ = 0;
   // What `read_up_to_` was after each of the last three replies, the newest last. When the last one is the end,
   // the shard was surely open at the first: a closed one may send an iterator once more, with its last records.
   // For the same reason what is told to others, and may be all that a restart knows, is the one before the last.

@@ -18,6 +18,7 @@ Processor::Processor(Context context, const stream::Positions& positions, const 
       policy_(context_.pipeline->failure_policy()),
       start_(positions.start),
       read_from_start_(read_from.start == positions.start),
+      gaps_at_start_(positions.gaps),
       folder_(context_.pipeline->make_folder()),
       filling_(std::make_unique<Round>()),
       writing_(std::make_unique<Round>()),
@@ -41,7 +42,6 @@ Processor::Processor(Context context, const stream::Positions& positions, const 
   } else if (context_.pipeline->unpacks_kpl()) {
     unpacking_ = std::make_unique<Unpacking>();
   }
-  std::ranges::copy_if(positions.gaps, std::back_inserter(accepted_gaps_), &stream::Gap::accepted);
   for (const auto& [id, position] : positions.shards) {
     const auto read = read_from.shards.find(id);
     learn(shard(id), position, read == read_from.shards.end() ? nullptr : &read->second);

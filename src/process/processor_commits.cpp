@@ -116,13 +116,12 @@ Task<void> Processor::discovered(std::vector<std::pair<stream::ShardId, stream::
 
 Task<void> Processor::gap(stream::Gap gap) {
   const auto& of = shard(gap.shard);
-  if (of.accepted_end || (!gap.to.empty() && of.accepted >= gap.to)) {
+  if (of.accepted_end || (!gap.to.empty() && of.accepted >= gap.to) ||
+      (gap.lost_before != Timestamp() && of.read_up_to > gap.lost_before)) {
     co_return Result<void>();  // others' loss: this pipeline had read what is gone
   }
   gap.from = std::max(gap.from, of.accepted);
-  const auto same = [&gap](const stream::Gap& other) { return other.shard == gap.shard && other.from == gap.from; };
-  // The loss after this position was accepted; that retention has gone on since changes nothing.
-  gap.accepted = context_.on_gap == OnGap::go_on || std::ranges::any_of(accepted_gaps_, same);
+  gap.accepted = is_accepted(gap, of);
   state::Commit noted;
   noted.pipeline = context_.pipeline->name();
   noted.stream = context_.stream;
@@ -133,6 +132,15 @@ Task<void> Processor::gap(stream::Gap gap) {
     co_return refused("Gap", gap.reason);  // `on_gap` may say otherwise
   }
   co_return Result<void>();
+}
+
+// Whoever started this run was told of what was on record then. What was read since that was noticed is none of it: a
+// quiet shard that is read for days, and then not for longer than the retention, loses anew after the same record.
+bool Processor::is_accepted(const stream::Gap& gap, const Shard& of) const {
+  const auto was_told = [&](const stream::Gap& other) {
+    return other.shard == gap.shard && other.from == gap.from && of.read_up_to <= other.noticed;
+  };
+  return context_.on_gap == OnGap::go_on || (context_.accept_loss && std::ranges::any_of(gaps_at_start_, was_told));
 }
 
 void Processor::report(const stream::ShardStatus& status) {

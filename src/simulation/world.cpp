@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "weir/base/task_group.hpp"
 #include "weir/state/memory_store.hpp"
@@ -230,6 +231,9 @@ void World::start_life(bool last) {
   config.seed = random_() | 1U;
   life.source = *kinesis::StreamSource::make(config);
   choose_pipelines(last);
+  for (auto& counted : counted_) {
+    counted.gaps = now(store_->positions(counted.name(), source_name)).gaps;
+  }
   stream::Source* source = life.source.get();
   if (options_.wrap_source) {
     life.wrapped_source = options_.wrap_source(*life.source);
@@ -241,6 +245,8 @@ void World::start_life(bool last) {
   life.options.limits.records_max = 1 + random_.below(random_.below(2) == 0 ? 8 : 10'000);
   life.options.limits.age_max = milliseconds(1 + random_.below(random_.below(2) == 0 ? 50 : 3'000));
   life.options.on_gap = last || go_on_after_gaps_ ? process::OnGap::go_on : process::OnGap::halt;
+  life.options.accept_loss = std::exchange(accept_losses_, false);
+  may_accept_ = life.options.accept_loss || life.options.on_gap == process::OnGap::go_on;
   life.options.until_caught_up = last;
   life.options.serve_queries = false;
   std::vector<worker::Host::Place> places(life.running.size());
@@ -256,8 +262,9 @@ void World::start_life(bool last) {
     }
   }
   life.host = std::make_unique<worker::Host>(*source, std::move(places), life.options);
-  say(fmt::format("start {}: {} loops, pipelines {}{}", outcome_.starts, life.options.threads,
-                  fmt::join(life.running, " "), last ? ", until caught up" : ""));
+  say(fmt::format("start {}: {} loops, pipelines {}{}{}", outcome_.starts, life.options.threads,
+                  fmt::join(life.running, " "), life.options.accept_loss ? ", accepting losses" : "",
+                  last ? ", until caught up" : ""));
   time_.start(live(life), life.outcome);
 }
 

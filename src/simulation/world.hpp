@@ -39,6 +39,7 @@ class World {
   struct Counted {
     std::vector<Definition> definitions;
     std::unique_ptr<Effects> effects;  // where it is a handler
+    std::vector<stream::Gap> gaps;     // on record when the present life began
     const pipelines::PipelinePtr& pipeline() const { return definitions.back().pipeline; }
     const std::string& name() const { return pipeline()->name(); }
   };
@@ -66,6 +67,7 @@ class World {
 
   void check_totals();
   void check_totals_of(const Counted& counted);
+  void check_gaps(const Counted& counted, const stream::Positions& positions);
   void check_handled(const Counted& counted, const Totals& expected, Totals& found);
   void check_complete();
   void check_complete(const Counted& counted);
@@ -97,6 +99,8 @@ class World {
   std::optional<Duration> restart_at_;
   std::uint64_t steps_to_crash_ = 0;  // 0: none is coming
   bool go_on_after_gaps_ = false;
+  bool accept_losses_ = false;  // in the next life
+  bool may_accept_ = false;     // the present life, or the last one, was told to go on after some gap
   bool faults_may_end_it_ = false;
   Outcome outcome_;
 };

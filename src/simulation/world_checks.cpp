@@ -32,7 +32,7 @@ void World::judge_error(const Life& life, const Error& error) {
   ++outcome_.refusals;
   say(fmt::format("ended: {}", to_string(error)));
   if (error.code == "Gap") {
-    go_on_after_gaps_ = true;
+    (random_.below(2) == 0 ? accept_losses_ : go_on_after_gaps_) = true;
     if (life.options.on_gap == process::OnGap::go_on) {
       problem("it halts at a gap though it was told to go on");
     }
@@ -64,6 +64,7 @@ void World::check_totals() {
 void World::check_totals_of(const Counted& counted) {
   const auto& pipeline = *counted.pipeline();
   const auto positions = now(store_->positions(pipeline.name(), source_name));
+  check_gaps(counted, positions);
   const auto* history = history_of(positions.stream);
   if (history == nullptr) {
     if (positions.stream) {
@@ -90,6 +91,19 @@ void World::check_totals_of(const Counted& counted) {
     tell_positions(positions, *history);
     problem(fmt::format("the totals of {} are not those of the records at or below its positions: {}", pipeline.name(),
                         text));
+  }
+}
+
+// Nobody but who is told of a loss may accept it.
+void World::check_gaps(const Counted& counted, const stream::Positions& positions) {
+  for (const auto& gap : positions.gaps) {
+    if (gap.accepted && !may_accept_ && std::ranges::find(counted.gaps, gap) == counted.gaps.end()) {
+      problem(fmt::format("{}: a loss in {} is accepted, and nobody said so", counted.name(), gap.shard));
+    }
+    const auto same = [&gap](const stream::Gap& other) { return other.shard == gap.shard && other.from == gap.from; };
+    if (std::ranges::count_if(positions.gaps, same) > 1) {
+      problem(fmt::format("{}: one loss in {} is more than one gap on record", counted.name(), gap.shard));
+    }
   }
 }
 
@@ -130,8 +144,8 @@ void World::tell_positions(const stream::Positions& positions, const StreamHisto
                     at == positions.shards.end() ? "" : weir::to_string(at->second.read_up_to), records));
   }
   for (const auto& gap : positions.gaps) {
-    say(fmt::format("gap in {}: {} to {}, noticed {}", gap.shard, tail(gap.from.text()), tail(gap.to.text()),
-                    weir::to_string(gap.noticed)));
+    say(fmt::format("gap in {}: {} to {}, noticed {}{}", gap.shard, tail(gap.from.text()), tail(gap.to.text()),
+                    weir::to_string(gap.noticed), gap.accepted ? ", accepted" : ""));
   }
 }
 

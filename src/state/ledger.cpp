@@ -288,16 +288,18 @@ Result<std::optional<CommitChanges>> judge(const stream::Positions& stored, cons
     }
   }
   auto gaps = stored.gaps;
-  for (const auto& gap : commit.gaps) {
-    const auto at = std::ranges::find_if(gaps, [&gap](const auto& other) {
-      return other.shard == gap.shard && other.from == gap.from && other.to == gap.to;
-    });
+  for (auto gap : commit.gaps) {
+    gap.lost_before = Timestamp();
+    // Where it ends is no part of its name: retention goes on taking.
+    const auto at = std::ranges::find_if(
+        gaps, [&gap](const auto& other) { return other.shard == gap.shard && other.from == gap.from; });
     const auto place = static_cast<std::size_t>(at - gaps.begin());
     if (at == gaps.end()) {
-      gaps.push_back(gap);
-    } else if ((gap.accepted && !at->accepted) || gap.noticed > at->noticed) {
-      at->accepted = at->accepted || gap.accepted;
-      at->noticed = std::max(at->noticed, gap.noticed);
+      gaps.push_back(std::move(gap));
+    } else if (gap.noticed > at->noticed) {
+      *at = std::move(gap);
+    } else if (gap.noticed == at->noticed && gap.accepted && !at->accepted) {
+      at->accepted = true;
     } else {
       continue;
     }

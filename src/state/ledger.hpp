@@ -40,8 +40,9 @@ struct CommitChanges {
 /// and are `refused`; so is a commit that contradicts itself, and one whose letters go beyond its bound. Letters
 /// to be rewritten that are not there are passed over.
 ///
-/// Shards that are known already are passed over, and so are gaps (same shard, same bounds), unless the
-/// commit says that one is accepted now. Fails with what `letters` fails with, too.
+/// Shards that are known already are passed over. A gap is known by its shard and `from`: one noticed later takes the
+/// place of what is on record, one noticed at the same time can only be accepted, an older one is passed over.
+/// Fails with what `letters` fails with, too.
 Result<std::optional<CommitChanges>> judge(const stream::Positions& stored, const StoredLetters& letters,
                                            const Commit& commit);
 

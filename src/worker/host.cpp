@@ -123,6 +123,7 @@ std::unique_ptr<process::Processor> Host::make_processor(Member& member) {
   context.stream = source_.name();
   context.limits = options_.limits;
   context.on_gap = options_.on_gap;
+  context.accept_loss = options_.accept_loss;
   context.seed = random_();
   context.log = options_.log;
   context.on_dead_letter = job.on_dead_letter;

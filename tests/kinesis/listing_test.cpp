@@ -201,6 +201,7 @@ TEST_F(ListingTest, PutsAShardThatVanishedBeforeItsEndOnRecord) {
   EXPECT_EQ(sink.gaps[0].shard, shard0);
   EXPECT_EQ(sink.gaps[0].from.text(), numbers[0]);
   EXPECT_THAT(sink.gaps[0].reason, HasSubstr("is no longer there"));
+  EXPECT_EQ(sink.gaps[0].lost_before, Timestamp()) << "when it went nobody knows";
 }
 
 // Where the policy is to go on, a vanished parent counts as ended: its children would wait for it for ever.

@@ -77,6 +77,7 @@ TEST_F(ShardReaderTest, SeesAGapInAShardThatWasNotReadForLongerThanTheRetention)
   EXPECT_EQ(sink.gaps[0].shard, shard0);
   EXPECT_TRUE(sink.gaps[0].from.empty());
   EXPECT_THAT(sink.gaps[0].reason, HasSubstr("not looked at for longer than the stream keeps records"));
+  EXPECT_GT(sink.gaps[0].lost_before, sink.gaps[0].noticed - hours(24));
   EXPECT_THAT(sink.texts, IsEmpty());
 }
 
@@ -101,6 +102,7 @@ TEST_F(ShardReaderTest, SeesAGapWhereNothingFollowsTheTrimmedPosition) {
   read_until(1);
   EXPECT_TRUE(finish());
   const auto position = stored.shards[shard0].after;
+  stored.shards[shard0].read_up_to = time.now();
   ASSERT_TRUE(kinesis.put("s", {"lost"}));
   ASSERT_TRUE(kinesis.trim("s", shard0));
   sink.states.clear();
@@ -114,6 +116,9 @@ TEST_F(ShardReaderTest, SeesAGapWhereNothingFollowsTheTrimmedPosition) {
   EXPECT_TRUE(sink.saw(shard0, ShardState::caught_up));
   EXPECT_TRUE(finish());
   EXPECT_THAT(sink.gaps, SizeIs(1)) << "one gap is told once";
+  EXPECT_EQ(sink.gaps[0].lost_before, Timestamp()) << "retention does not explain it";
+  // Or the run that follows one which ended here would be told of it again.
+  EXPECT_GT(stored.shards[shard0].read_up_to, sink.gaps[0].noticed);
 }
 
 // The service allows a shard 2 MiB a second, and refuses calls for as long as a page was too large. Whoever

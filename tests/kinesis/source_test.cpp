@@ -13,6 +13,7 @@ using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::SizeIs;
 
 TEST_F(SourceTest, ReadsEveryRecordOfEveryShardInOrder) {
   ASSERT_TRUE(kinesis.create("s", 4));
@@ -377,6 +378,12 @@ TEST_F(SourceTest, SeesAGapWhereNobodyReadForLongerThanTheRetention) {
   const auto failed = wait_for_failure();
   ASSERT_FALSE(failed);
   EXPECT_EQ(failed.error().code, "Gap");
+  ASSERT_THAT(sink.gaps, SizeIs(1));
+  const auto& gap = sink.gaps[0];
+  EXPECT_THAT(gap.reason, HasSubstr(" and before " + gap.to.text()));
+  // Another pipeline on this read lost nothing if it had read up to then: not sooner than retention takes.
+  EXPECT_GT(gap.lost_before, gap.noticed - hours(24));
+  EXPECT_LT(gap.lost_before, gap.noticed - hours(23));
 }
 
 // Shard ids restart when a stream is made again: reading on would mix two streams' totals.

@@ -319,6 +319,28 @@ TEST_F(GroupTest, TellsAGapToThoseWhoLostSomething) {
   ASSERT_TRUE(close());
 }
 
+// Nothing follows what was trimmed, so no record tells who had read beyond it: the time does. Halted by another's loss,
+// with a gap of its own on record, a pipeline with right totals would be thought wrong for ever.
+TEST_F(GroupTest, HaltsNobodyWhoHadReadBeyondALossWithoutAnEnd) {
+  begin();
+  state::Commit read;
+  read.pipeline = "one";
+  read.stream = source;
+  read.observed.emplace_back("s0", Timestamp(std::chrono::hours(60)));
+  ASSERT_TRUE(time.run(one.store->commit(read)));
+  start();
+  stream::Gap gap;
+  gap.shard = "s0";
+  gap.reason = "trimmed";
+  gap.lost_before = Timestamp(std::chrono::hours(50));
+  EXPECT_TRUE(time.run(group->gap(gap))) << "the first goes on";
+  EXPECT_FALSE(one.board->is_halted());
+  EXPECT_THAT(positions(one).gaps, IsEmpty());
+  EXPECT_TRUE(two.board->is_halted());
+  EXPECT_EQ(positions(two).gaps.size(), 1U);
+  ASSERT_TRUE(close());
+}
+
 stream::Positions at(std::string number, bool ended = false) {
   stream::Positions positions;
   positions.stream.emplace();

@@ -59,26 +59,6 @@ TEST_F(ProcessorTest, CountsWhatItSkips) {
   EXPECT_EQ(told, 0U);
 }
 
-// A loss that somebody accepted does not halt a second time because retention has taken more of it since.
-TEST_F(ProcessorTest, GoesOnOverAGapWhoseBeginningWasAccepted) {
-  state::Commit on_record;
-  on_record.pipeline = "words";
-  on_record.stream = "test:words";
-  stream::Gap gap;
-  gap.shard = "s0";
-  gap.to = stream::SequenceNumber("5");
-  gap.accepted = true;
-  on_record.gaps.push_back(gap);
-  ASSERT_TRUE(time.run(store.commit(on_record)));
-  start();
-  gap.accepted = false;
-  gap.to = stream::SequenceNumber("9");
-  EXPECT_TRUE(time.run(processor->gap(gap)));
-  gap.shard = "s1";
-  EXPECT_FALSE(time.run(processor->gap(gap))) << "of another shard nobody was told";
-  EXPECT_TRUE(close());
-}
-
 // What is wrong is told for as long as it is, with its reason; what is only waiting is well.
 TEST(Board, ComplainsOfWhatIsWrongWhileItIs) {
   simulation::VirtualTime time;

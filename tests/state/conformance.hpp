@@ -187,6 +187,41 @@ TYPED_TEST_P(StoreConformance, GivesBackEverythingAboutTheStream) {
   EXPECT_EQ(value_of(store.positions("flights", "kinesis:flights")).gaps, std::vector<stream::Gap>{gap});
 }
 
+// Retention goes on taking after the same record: one loss, whose end and whose acceptance are those of the last
+// report. The answer to an earlier report may have been lost, and the commit comes again: that must not take the later
+// one back.
+TYPED_TEST_P(StoreConformance, KeepsOneGapForALossThatGrows) {
+  auto& store = this->store();
+  const auto on_record = [&] { return value_of(store.positions("flights", "kinesis:flights")).gaps; };
+  stream::Gap gap;
+  gap.shard = "root";
+  gap.from = stream::SequenceNumber("12");
+  gap.to = stream::SequenceNumber("20");
+  gap.reason = "trimmed";
+  gap.noticed = Timestamp(std::chrono::milliseconds(5));
+  gap.accepted = true;
+  Draft first;
+  first.discover("root");
+  first.commit.gaps.push_back(gap);
+  first.commit.gaps.back().lost_before = Timestamp(std::chrono::milliseconds(4));
+  ASSERT_TRUE(first.into(store).ok());
+  EXPECT_EQ(on_record(), std::vector<stream::Gap>{gap}) << "when it was lost is not stored";
+  gap.to = stream::SequenceNumber("30");
+  gap.reason = "trimmed further";
+  gap.noticed = Timestamp(std::chrono::milliseconds(6));
+  gap.accepted = false;
+  Draft later;
+  later.commit.gaps.push_back(gap);
+  ASSERT_TRUE(later.into(store).ok());
+  EXPECT_EQ(on_record(), std::vector<stream::Gap>{gap});
+  ASSERT_TRUE(first.into(store).ok());
+  EXPECT_EQ(on_record(), std::vector<stream::Gap>{gap});
+  later.commit.gaps.push_back(gap);
+  later.commit.gaps.back().from = stream::SequenceNumber("13");
+  ASSERT_TRUE(later.into(store).ok());
+  EXPECT_EQ(on_record().size(), 2U) << "after another record it is another loss";
+}
+
 // A stream deleted and made again has the same shard ids; its numbers mean something else.
 TYPED_TEST_P(StoreConformance, RefusesAnotherStreamOrStartUnderTheSameName) {
   auto& store = this->store();
@@ -415,9 +450,10 @@ REGISTER_TYPED_TEST_SUITE_P(StoreConformance, IsEmptyBeforeTheFirstCommit, AddsT
                             RecognisesARepeatedCommitAfterTheShardEnded, RefusesAStepFromElsewhereAndChangesNothing,
                             RefusesToMoveAShardThatEnded, RefusesRowsAndDeadLettersWithoutAPosition,
                             RefusesACommitThatContradictsItself, StepsForwardByNumberNotByText,
-                            GivesBackEverythingAboutTheStream, RefusesAnotherStreamOrStartUnderTheSameName,
-                            KeepsPipelinesAndStreamsApart, KeepsTheDefinition, ReadsManyRowsInTheOrderAsked,
-                            ScansRowsPageByPageInKeyOrder, KeepsDeadLettersWholeAndInOrder,
-                            PagesDeadLettersByTheirBytes, LosesNothingWhenThreadsCommitTheSameRows);
+                            GivesBackEverythingAboutTheStream, KeepsOneGapForALossThatGrows,
+                            RefusesAnotherStreamOrStartUnderTheSameName, KeepsPipelinesAndStreamsApart,
+                            KeepsTheDefinition, ReadsManyRowsInTheOrderAsked, ScansRowsPageByPageInKeyOrder,
+                            KeepsDeadLettersWholeAndInOrder, PagesDeadLettersByTheirBytes,
+                            LosesNothingWhenThreadsCommitTheSameRows);
 
 }  // namespace weir::state

@@ -54,6 +54,7 @@ class Processor final : public stream::Sink {
     std::string stream;  ///< the source's name: "kinesis:flights"
     Limits limits;
     OnGap on_gap = OnGap::halt;
+    bool accept_loss = false;  ///< goes on after the gaps that are on record at the start
     /// Between two notes of how far quiet shards have been read.
     std::chrono::milliseconds observe_interval{60'000};
     std::uint64_t seed = 0;
@@ -115,6 +116,7 @@ class Processor final : public stream::Sink {
   void halt_at(const state::DeadLetter& letter);
   void give_up(Error failure);
   void tell(const state::DeadLetter& letter) const;
+  bool is_accepted(const stream::Gap& gap, const Shard& of) const;
   Task<void> commit_rounds();
   Task<void> write(Round& round);
   Task<void> commit(const state::Commit& commit);
@@ -128,7 +130,7 @@ class Processor final : public stream::Sink {
   const pipelines::FailurePolicy policy_;
   const std::optional<stream::Start> start_;
   const bool read_from_start_;  // the source begins at `start_` where there is no position
-  std::vector<stream::Gap> accepted_gaps_;
+  const std::vector<stream::Gap> gaps_at_start_;
   std::unique_ptr<pipelines::Folder> folder_;
   std::unique_ptr<Unpacking> unpacking_;  // where the pipeline says so
   std::unique_ptr<Handling> handling_;    // where the pipeline is a handler

@@ -71,8 +71,11 @@ struct Gap {
   SequenceNumber to;  ///< the first record after it; empty: unknown, or the shard's end
   std::string reason;  ///< a sentence
   Timestamp noticed{};
-  /// Somebody who was told went on without these records (`on_gap`); it does not halt again.
+  /// Somebody who was told went on without these records (`on_gap`, `accept_loss`). A later loss after the same record
+  /// takes this one's place, and is not accepted by it.
   bool accepted = false;
+  /// What arrived before this moment may be gone; whoever had read beyond it lost nothing. Zero: unknown. Not stored.
+  Timestamp lost_before{};
 
   friend bool operator==(const Gap&, const Gap&) = default;
 };
