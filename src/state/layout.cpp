@@ -463,8 +463,8 @@ std::string encode_writes(std::uint64_t number) {
 
 std::optional<std::uint64_t> decode_writes(std::string_view bytes) {
   auto reader = Reader::of_value(bytes);
-  std::uint64_t number = reader.varint();
-  return finish(reader, std::move(number));
+  const std::uint64_t number = reader.varint();
+  return finish(reader, std::uint64_t{number});
 }
 
 std::string add_writes(std::string_view left, std::string_view right) {
