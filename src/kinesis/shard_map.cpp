@@ -10,6 +10,7 @@ void ShardMap::reset(std::uint32_t loops) {
   load_.assign(std::max<std::size_t>(loops, 1), 0);
   listings_begun_ = 0;
   listings_ended_ = 0;
+  listing_wanted_ = 0;
 }
 
 void ShardMap::add(const std::vector<Entry>& shards) {
@@ -39,14 +40,24 @@ void ShardMap::end_listing(std::uint64_t listing) {
   changed_.notify();
 }
 
+std::uint64_t ShardMap::want_listing() {
+  const std::scoped_lock lock(mutex_);
+  return listing_wanted_ = listings_begun_ + 1;
+}
+
+bool ShardMap::listing_ended(std::uint64_t listing) const {
+  const std::scoped_lock lock(mutex_);
+  return listings_ended_ >= listing;
+}
+
 bool ShardMap::wants_listing() const {
   const std::scoped_lock lock(mutex_);
-  return std::any_of(shards_.begin(), shards_.end(), [this](const auto& entry) {
-    const auto& node = entry.second;
-    return node.stage == Stage::waiting && node.after_listing >= listings_begun_ &&
-           std::any_of(node.position.parents.begin(), node.position.parents.end(),
-                       [this](const stream::ShardId& parent) { return !shards_.contains(parent); });
-  });
+  return listing_wanted_ > listings_begun_ || std::any_of(shards_.begin(), shards_.end(), [this](const auto& entry) {
+           const auto& node = entry.second;
+           return node.stage == Stage::waiting && node.after_listing >= listings_begun_ &&
+                  std::any_of(node.position.parents.begin(), node.position.parents.end(),
+                              [this](const stream::ShardId& parent) { return !shards_.contains(parent); });
+         });
 }
 
 void ShardMap::insert(const std::vector<Entry>& shards, std::uint64_t after_listing) {

@@ -29,8 +29,11 @@ class ShardMap {
   void add_listed(const std::vector<Entry>& shards, std::uint64_t listing);
   /// The listing is complete: parents that it did not show are gone.
   void end_listing(std::uint64_t listing);
-  /// A shard waits for a listing that has not begun.
+  /// Somebody waits for a listing that has not begun.
   bool wants_listing() const;
+  /// Asks for a listing that begins after this call; returns its number.
+  std::uint64_t want_listing();
+  bool listing_ended(std::uint64_t listing) const;
 
   /// The shards that `loop` is to read from now on and has not taken yet.
   std::vector<Entry> take(std::uint32_t loop);
@@ -64,6 +67,7 @@ class ShardMap {
   std::vector<std::size_t> load_;  // shards assigned or taken, by loop
   std::uint64_t listings_begun_ = 0;
   std::uint64_t listings_ended_ = 0;
+  std::uint64_t listing_wanted_ = 0;
   Signal changed_;
 };
 

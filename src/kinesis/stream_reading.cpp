@@ -81,6 +81,9 @@ Task<void> StreamSource::Shared::hand_on(const stream::ShardId& id, ShardReader&
           say_starting(sink, child.first);
         }
       }
+      if (children.empty()) {
+        WEIR_CO_CHECK(co_await list_anew(ahead.stop_token()));
+      }
       stream::ShardStatus status;
       status.shard = id;
       status.state = stream::ShardState::ended;
@@ -88,11 +91,29 @@ Task<void> StreamSource::Shared::hand_on(const stream::ShardId& id, ShardReader&
       shards.add(children);
       shards.ended(id);
       if (shards.wants_listing()) {
-        const std::scoped_lock lock(mutex);
-        list_soon.request_stop();
+        list_now();
       }
       co_return Result<void>();
     }
+  }
+}
+
+void StreamSource::Shared::list_now() {
+  const std::scoped_lock lock(mutex);
+  list_soon.request_stop();
+}
+
+// Retention took a shard with its children. Whatever descends from them only a listing tells, and before it did
+// nobody has read everything.
+Task<void> StreamSource::Shared::list_anew(std::stop_token stop) {
+  const auto wanted = shards.want_listing();
+  list_now();
+  for (;;) {
+    const auto ticket = shards.changed().ticket();
+    if (shards.listing_ended(wanted)) {
+      co_return Result<void>();
+    }
+    WEIR_CO_CHECK(co_await shards.changed().wait(ticket, stop));
   }
 }
 

@@ -69,6 +69,8 @@ struct StreamSource::Shared {
   /// Whether the service takes a start by sequence number.
   Task<void> try_start(const stream::Start& start, std::stop_token stop);
   Task<void> wait_to_list(Duration time, std::stop_token stop);
+  void list_now();
+  Task<void> list_anew(std::stop_token stop);
   Task<void> follow(const stream::Positions& positions, stream::Sink& sink, std::stop_token stop);
 
   // Reading a share of the shards (stream_reading.cpp).

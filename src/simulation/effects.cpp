@@ -45,7 +45,7 @@ class Effects::Call final : public pipelines::HandlerCall {
     WEIR_CO_CHECK(co_await call_->run(failures, std::move(stop)));
     WEIR_CO_CHECK(co_await effects_.wait());
     if (effects_.random_.below(20) == 0) {
-      co_return Error(Next::retry, "WorldAway", "the outside world does not answer");
+      co_return Error(Next::retry, std::string(away), "the outside world does not answer");
     }
     for (const auto& failure : failures) {
       effects_.failed_.insert(events_.at(failure.index).first);

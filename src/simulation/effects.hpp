@@ -25,6 +25,9 @@ using StreamEvent = std::pair<stream::ShardId, state::ShardEvent>;
 /// confirmed, a repeat that is not told, one that comes before its predecessor.
 class Effects {
  public:
+  /// The code with which the outside world fails for now.
+  static constexpr std::string_view away = "WorldAway";
+
   Effects(pipelines::PipelinePtr pipeline, Clock& clock, std::function<void(std::string)> problem);
 
   const std::string& name() const noexcept { return pipeline_->name(); }

@@ -47,6 +47,17 @@ bool relative_has_gap(const stream::ShardId& shard, const stream::Positions& pos
       positions.gaps, [&](const stream::Gap& gap) { return descends(gap.shard, shard) || descends(shard, gap.shard); });
 }
 
+// When this pipeline first read any shard; what retention had taken by then was not there for it. Where it never did,
+// when its start was settled.
+Timestamp first_read(std::string_view pipeline, Timestamp settled, const StreamHistory& history) {
+  const auto reads = history.first_read.find(pipeline);
+  if (reads == history.first_read.end() || reads->second.empty()) {
+    return settled;
+  }
+  const auto first = std::ranges::min_element(reads->second, {}, [](const auto& read) { return read.second; });
+  return std::max(settled, first->second);
+}
+
 // The index of the first record that a reader starting here must see.
 std::size_t first_wanted(std::string_view pipeline, const emulator::Kinesis::LoggedShard& shard,
                          const stream::ShardPosition& position, const stream::Positions& positions,
@@ -218,13 +229,15 @@ std::string difference(const Totals& expected, const Totals& found) {
 }
 
 std::string find_missing(std::string_view pipeline, const stream::Positions& positions, const StreamHistory& history) {
-  const auto started = positions.start ? positions.start->settled : Timestamp::max();
+  const auto settled = positions.start ? positions.start->settled : Timestamp::max();
+  const auto read = first_read(pipeline, settled, history);
   for (const auto& shard : history.shards) {
     const auto at = positions.shards.find(shard.id);
     if (at == positions.shards.end()) {
-      // Gone before anybody could list it.
-      const auto kept =
-          std::ranges::find_if(shard.records, [&](const auto& record) { return !gone(record, history, started); });
+      // Gone before anybody could list it; what came after the start is missing all the same.
+      const auto kept = std::ranges::find_if(shard.records, [&](const auto& record) {
+        return record.arrival >= settled || !gone(record, history, read);
+      });
       if (kept != shard.records.end() && !relative_has_gap(shard.id, positions, history)) {
         return fmt::format("shard {} was never seen; it holds {}", shard.id, kept->sequence_number);
       }

@@ -21,6 +21,7 @@ struct StreamHistory {
   std::chrono::milliseconds retention{};
   std::vector<emulator::Kinesis::LoggedShard> shards;
   std::map<stream::ShardId, std::vector<stream::ShardId>> parents;
+  std::map<stream::ShardId, Timestamp> closed;
   /// By pipeline: when a reader of this state first asked for the shard's records. What retention had taken by then
   /// is before the oldest record, where TRIM_HORIZON begins.
   std::map<std::string, std::map<stream::ShardId, Timestamp>, std::less<>> first_read;

@@ -46,6 +46,8 @@ void World::judge_error(const Life& life, const Error& error) {
     return;
   } else if (life.stop_asked && error.is_stopped()) {
     return;  // before it had begun
+  } else if (life.stop_asked && error.code == Effects::away) {
+    return;  // it is tried again a few times, then the next life does
   } else if (life.link.met_fault && (error.next == Next::retry || error.code == "StoreBroken")) {
     return;
   } else if (!(faults_may_end_it_ && error.next == Next::retry)) {

@@ -83,6 +83,7 @@ void World::reshard(Random& random) {
   // Only open shards can be split or merged; the service says which are not.
   const auto log = kinesis_.log(stream_name).value();
   auto& parents = histories_.back().parents;
+  auto& closed = histories_.back().closed;
   const auto first = random.below(log.size());
   const bool split = random.below(2) == 0;
   for (std::size_t i = 0; i < log.size(); ++i) {
@@ -92,6 +93,7 @@ void World::reshard(Random& random) {
         for (const auto& child : *children) {
           parents[child] = {shard};
         }
+        closed[shard] = time_.now();
         say(fmt::format("{} is split into {}", shard, fmt::join(*children, " and ")));
         return;
       }
@@ -100,6 +102,7 @@ void World::reshard(Random& random) {
     for (const auto& other : log) {
       if (auto child = kinesis_.merge(stream_name, shard, other.id)) {
         parents[*child] = {shard, other.id};
+        closed[shard] = closed[other.id] = time_.now();
         say(fmt::format("{} and {} are merged into {}", shard, other.id, *child));
         return;
       }

@@ -252,6 +252,32 @@ TEST_F(ListingTest, WaitsForTheChildrenOfAVanishedShard) {
   EXPECT_THAT(sink.children[shard0], UnorderedElementsAre(shard1, shard2));
 }
 
+// Retention took a shard with its children while a call was under way, and no listing has told of their children yet.
+TEST_F(ListingTest, LooksForTheDescendantsOfAShardThatVanishedWithItsChildren) {
+  sink.halt_on_gap = false;
+  ASSERT_TRUE(kinesis.create("s"));
+  ASSERT_TRUE(kinesis.put("s", {"a"}));
+  start();
+  read_until(1);
+  EXPECT_TRUE(finish());
+  ASSERT_TRUE(kinesis.split("s", shard0));
+  ASSERT_TRUE(kinesis.merge("s", shard1, shard2));
+  time.pass(hours(48));
+  ASSERT_TRUE(kinesis.put("s", {"b", "c"}));
+  api.listings = 0;
+  config.list_interval = hours(24);
+  api.on_listing = [&](const api::ListShardsRequest&, Result<api::ListShardsReply>& reply) {
+    if (api.listings <= 2) {  // as it was, and the question for the vanished shard's children
+      reply->shards.clear();
+    }
+  };
+  start();
+  read_until(3);
+  EXPECT_TRUE(finish());
+  EXPECT_EQ(sink.texts, (Texts{"a", "b", "c"}));
+  EXPECT_TRUE(stored.shards[shard0].ended);
+}
+
 // A proxy's page or half a reply in place of a listing says nothing about the stream: one of them must not end
 // the reading of all its shards.
 TEST_F(ListingTest, BearsAFewStrangeListings) {
