@@ -83,6 +83,13 @@ Task<stream::Batch> ShardReader::next(std::stop_token stop) {
       continue;
     }
     WEIR_CO_CHECK(co_await wait_for_turn(stop));
+    if (retention_is_near()) {
+      iterator_.clear();
+      WEIR_CO_CHECK(co_await open(stop));
+      if (iterator_.empty()) {
+        continue;
+      }
+    }
     WEIR_CO_TRY(auto fetched, co_await fetch(stop));
     if (!fetched) {
       continue;
@@ -102,6 +109,9 @@ Task<stream::Batch> ShardReader::next(std::stop_token stop) {
       WEIR_CO_CHECK(co_await position_missing(std::nullopt));
     }
     if (proven_) {  // else nobody knows what is missing before it
+      if (after_.empty() && !reply.records.empty()) {
+        begin_at(reply.records.front().arrival);
+      }
       read_up_to_ = std::max(read_up_to_, fetched_up_to_);
       read_up_to_before_ = {read_up_to_before_[1], read_up_to_before_[2], read_up_to_};
       replies_to_tell_ -= std::min<std::size_t>(replies_to_tell_, 1);
@@ -174,6 +184,24 @@ Task<void> ShardReader::open(std::stop_token stop) {
   WEIR_CO_CHECK(co_await on_record(std::move(gap)));
   vanished_ = true;
   co_return Result<void>();
+}
+
+// What was said of the shard before its first record, that nothing is missing up to the start, holds up to that record:
+// the next one may be taken by retention at once.
+void ShardReader::begin_at(Timestamp first) {
+  read_up_to_ = std::min(read_up_to_, first);
+  for (auto& before : read_up_to_before_) {
+    before = std::min(before, first);
+  }
+}
+
+// An iterator goes on over what retention takes before it, and does not say so. Where that could be, each page is asked
+// for from the last record on, which is there, or is not. A page of that record alone is followed by one more.
+bool ShardReader::retention_is_near() const {
+  const auto retention = std::chrono::milliseconds(context_.retention_ms->load(std::memory_order_relaxed));
+  const auto kept_since = context_.clock->now() + clock_slack - retention;
+  return !after_.empty() && proven_ && !position_lost_ && !seen_alone_ && arrival_ <= kept_since &&
+         read_up_to_ <= kept_since;
 }
 
 Task<void> ShardReader::wait_for_turn(std::stop_token stop) {
@@ -384,6 +412,7 @@ Result<void> ShardReader::take_new_records(api::GetRecordsReply& reply) {
     from_horizon_ = false;
     records.erase(records.begin(), records.begin() + static_cast<std::ptrdiff_t>(seen));
   }
+  seen_alone_ = seen > 0 && records.empty();
   corrupt_replies_ = 0;
   invalid_iterators_ = 0;
   return {};

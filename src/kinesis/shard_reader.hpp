@@ -62,6 +62,8 @@ class ShardReader {
 
  private:
   Task<void> open(std::stop_token stop);
+  void begin_at(Timestamp first);
+  bool retention_is_near() const;
   Task<void> wait_for_turn(std::stop_token stop);
   Task<std::optional<api::GetRecordsReply>> fetch(std::stop_token stop);
   Task<void> recover(Error error, std::stop_token stop);
@@ -96,6 +98,7 @@ class ShardReader {
   // The record `after_` has been seen again, or something older, since the iterator was opened at it: so
   // nothing between it and the next record was trimmed.
   bool proven_ = true;
+  bool seen_alone_ = false;  // by the last reply, without a new one
   Timestamp resumed_at_{};  // when the iterator was opened at `after_`, and what was read by then
   Timestamp resumed_read_up_to_{};
   bool from_horizon_ = false;

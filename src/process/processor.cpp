@@ -180,6 +180,9 @@ Task<void> Processor::take_in(Shard& of, const stream::Batch& batch) {
     if (failure_) {
       co_return *failure_;
     }
+    if (of.accepted.empty()) {
+      of.read_up_to = std::min(of.read_up_to, batch.read_up_to);  // up to its start, or less: see ShardPosition
+    }
     of.accepted = stream::SequenceNumber(records.back().sequence_number);
     advance->second.to = of.accepted;
     advance->second.arrival = records.back().arrival;

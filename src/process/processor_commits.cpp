@@ -241,7 +241,8 @@ void Processor::settle(Round& round) {
   for (auto& [id, advance] : round.advances) {
     auto& of = shard(id);
     of.durable = advance.to;
-    of.read_up_to_stored = std::max(of.read_up_to_stored, advance.read_up_to);
+    of.read_up_to_stored =
+        advance.from.empty() ? advance.read_up_to : std::max(of.read_up_to_stored, advance.read_up_to);
     context_.board->committed(id, advance.to);
   }
   round.clear();

@@ -36,12 +36,12 @@ const stream::ShardPosition* position_of(const stream::Positions& stored, const 
 }
 
 stream::ShardPosition moved(stream::ShardPosition position, const ShardAdvance& advance) {
+  position.read_up_to = position.after.empty() ? advance.read_up_to : std::max(position.read_up_to, advance.read_up_to);
   position.after = advance.to;
   position.ended = advance.ended;
   if (advance.from != advance.to) {
     position.arrival = advance.arrival;
   }
-  position.read_up_to = std::max(position.read_up_to, advance.read_up_to);
   return position;
 }
 

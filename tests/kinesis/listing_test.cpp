@@ -218,7 +218,10 @@ TEST_F(ListingTest, TakesAVanishedShardAsEndedWhenThePolicyIsToGoOn) {
   start();
   read_until(4);
   EXPECT_TRUE(finish());
-  EXPECT_EQ(sink.gaps.size(), 1U);
+  // What its children held in the two days in which nobody looked may be gone too.
+  std::vector<std::string> with_gaps;
+  std::ranges::transform(sink.gaps, std::back_inserter(with_gaps), &stream::Gap::shard);
+  EXPECT_THAT(with_gaps, UnorderedElementsAre(shard0, shard1, shard2));
   EXPECT_TRUE(stored.shards[shard0].ended);
   EXPECT_THAT(sink.children[shard0], UnorderedElementsAre(shard1, shard2));
   EXPECT_EQ(sink.texts.size(), 4U);

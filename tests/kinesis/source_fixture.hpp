@@ -144,6 +144,7 @@ class SourceTest : public ::testing::Test {
     if (!stored.stream) {
       stored.stream = *time.run(source->identify({}));
       stored.start = *time.run(source->resolve_start({}));
+      stored.start->settled = time.now();
     }
     positions_read = stored;
     stop = std::stop_source();

@@ -386,6 +386,66 @@ TEST_F(SourceTest, SeesAGapWhereNobodyReadForLongerThanTheRetention) {
   EXPECT_LT(gap.lost_before, gap.noticed - hours(23));
 }
 
+// That nothing before the start is wanted says nothing of what was kept then and is not read yet.
+TEST_F(SourceTest, SeesAGapBehindTheFirstRecordsOfABacklog) {
+  ASSERT_TRUE(kinesis.create("s"));
+  ASSERT_TRUE(kinesis.put("s", {"a", "lost"}));
+  time.pass(hours(20));
+  config.records_per_call = 1;
+  start();
+  read_until(1);
+  EXPECT_TRUE(finish());
+  ASSERT_EQ(sink.texts, Texts{"a"});
+  time.pass(hours(20));
+  ASSERT_TRUE(kinesis.put("s", {"b"}));
+  start();
+  const auto failed = wait_for_failure();
+  ASSERT_FALSE(failed);
+  EXPECT_EQ(failed.error().code, "Gap");
+}
+
+// Reading on with one iterator, a page behind another, while retention takes what comes next.
+TEST_F(SourceTest, SeesAGapWhereRetentionOvertakesIt) {
+  ASSERT_TRUE(kinesis.create("s"));
+  ASSERT_TRUE(kinesis.put("s", {"a", "b", "lost"}));
+  time.pass(seconds(120));
+  ASSERT_TRUE(kinesis.put("s", {"c", "d"}));
+  time.pass(hours(24) - seconds(140));
+  config.records_per_call = 2;
+  api.on_records = [&](std::string_view, const Result<api::GetRecordsReply>& reply) {
+    if (reply && !reply->records.empty() && reply->records.back().data == "b") {
+      time.pass(seconds(40));  // all three are gone before the next call
+    }
+  };
+  start();
+  const auto failed = wait_for_failure();
+  EXPECT_THAT(sink.texts, ::testing::Not(::testing::Contains("c")));
+  ASSERT_FALSE(failed);
+  EXPECT_EQ(failed.error().code, "Gap");
+  ASSERT_THAT(sink.gaps, SizeIs(1));
+  EXPECT_EQ(sink.gaps[0].from, stored.shards[shard0].after);
+}
+
+// With a page of one record there is a new one only every other call; it gets on all the same.
+TEST_F(SourceTest, ReadsOnAtTheEdgeOfTheRetention) {
+  for (const auto page : {1U, 2U, 100U}) {
+    SCOPED_TRACE(page);
+    emulator::Kinesis other(time);
+    Intercepted way(other, time);
+    ASSERT_TRUE(other.create("s"));
+    ASSERT_TRUE(other.put("s", {"a", "b", "c", "d", "e"}));
+    time.pass(hours(24) - seconds(20));
+    config.client = &way;
+    config.records_per_call = page;
+    stored = stream::Positions();
+    sink.texts.clear();
+    start();
+    read_until(5);
+    EXPECT_TRUE(finish());
+    EXPECT_EQ(sink.texts, (Texts{"a", "b", "c", "d", "e"}));
+  }
+}
+
 // Shard ids restart when a stream is made again: reading on would mix two streams' totals.
 TEST_F(SourceTest, RefusesAStreamThatWasMadeAgainWhileRunning) {
   ASSERT_TRUE(kinesis.create("s"));

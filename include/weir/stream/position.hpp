@@ -50,8 +50,9 @@ struct ShardPosition {
   bool ended = false;
   /// The arrival time of the record `after`.
   Timestamp arrival{};
-  /// Whatever arrived before this moment has been read, or there was nothing: the shard is younger. With the
-  /// stream's retention it tells whether a trimmed position lost anything.
+  /// Whatever arrived before this moment has been read, or there was nothing: the shard is younger; before the first
+  /// record, that up to then nothing is wanted. With the stream's retention it tells whether a trimmed position lost
+  /// anything.
   Timestamp read_up_to{};
   /// Without a position, opens at the stream's Start (true: it was there at the first start) or at the
   /// oldest record (false: it was born later).
