@@ -235,9 +235,8 @@ std::string find_missing(std::string_view pipeline, const stream::Positions& pos
     const auto at = positions.shards.find(shard.id);
     if (at == positions.shards.end()) {
       // Gone before anybody could list it; what came after the start is missing all the same.
-      const auto kept = std::ranges::find_if(shard.records, [&](const auto& record) {
-        return record.arrival >= settled || !gone(record, history, read);
-      });
+      const auto kept = std::ranges::find_if(
+          shard.records, [&](const auto& record) { return record.arrival >= settled || !gone(record, history, read); });
       if (kept != shard.records.end() && !relative_has_gap(shard.id, positions, history)) {
         return fmt::format("shard {} was never seen; it holds {}", shard.id, kept->sequence_number);
       }
