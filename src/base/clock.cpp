@@ -124,9 +124,17 @@ Result<Timestamp> parse_rfc3339(std::string_view text) {
   if (!rest.empty() || !date.ok() || hour > 23 || minute > 59 || second > 60) {
     return error();
   }
-  return Timestamp(std::chrono::sys_days(date)) + std::chrono::hours(hour) +
-         std::chrono::minutes(minute - offset_minutes) + std::chrono::seconds(second) +
-         std::chrono::milliseconds(millis);
+  const auto time = Timestamp(std::chrono::sys_days(date)) + std::chrono::hours(hour) +
+                    std::chrono::minutes(minute - offset_minutes) + std::chrono::seconds(second) +
+                    std::chrono::milliseconds(millis);
+  // The offset, or a leap second, may lead out of the years that can be said.
+  const auto begin_of = [](int number) {
+    return Timestamp(std::chrono::sys_days(std::chrono::year(number) / std::chrono::January / 1));
+  };
+  if (time < begin_of(0) || time >= begin_of(10'000)) {
+    return error();
+  }
+  return time;
 }
 
 }  // namespace weir

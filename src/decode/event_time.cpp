@@ -12,7 +12,8 @@ namespace {
 
 /// Below it a number means seconds (until the year 5138), from it milliseconds (since 1973).
 constexpr double milliseconds_from = 1e11;
-/// The year 9999's end, in milliseconds: what RFC 3339 can say.
+/// The years 0 to 9999, in milliseconds: what RFC 3339 can say.
+constexpr double milliseconds_min = -62'167'219'200'000.0;
 constexpr double milliseconds_max = 253'402'300'799'999.0;
 
 Error bad_time() {
@@ -58,7 +59,7 @@ std::optional<Timestamp> parse_slashed(std::string_view text) {
 
 Result<Timestamp> parse_number(double number) {
   const double millis = std::abs(number) < milliseconds_from ? number * 1000 : number;
-  if (!(std::abs(millis) <= milliseconds_max)) {
+  if (!(millis >= milliseconds_min && millis <= milliseconds_max)) {
     return bad_time();
   }
   return Timestamp(std::chrono::milliseconds(static_cast<std::int64_t>(std::floor(millis))));
@@ -68,7 +69,9 @@ Result<Timestamp> parse_number(double number) {
 
 Result<Timestamp> parse_event_time(std::string_view text) {
   if (const auto slashed = parse_slashed(text)) {
-    return *slashed;
+    return *slashed <= Timestamp(std::chrono::milliseconds(static_cast<std::int64_t>(milliseconds_max)))
+               ? Result<Timestamp>(*slashed)
+               : Result<Timestamp>(bad_time());
   }
   auto parsed = parse_rfc3339(text);
   if (!parsed) {
@@ -83,7 +86,7 @@ Result<Timestamp> parse_event_time(const Value& value) {
       return parse_event_time(value.string());
     case Value::Kind::integer:
       if (value.integer > static_cast<Integer>(milliseconds_max) ||
-          value.integer < -static_cast<Integer>(milliseconds_max)) {
+          value.integer < static_cast<Integer>(milliseconds_min)) {
         return bad_time();
       }
       return parse_number(static_cast<double>(value.integer));

@@ -314,6 +314,9 @@ Result<FaultScript> read_faults(const std::string& path) {
   }
   std::string text(file_bytes_max + 1, '\0');
   file.read(text.data(), static_cast<std::streamsize>(text.size()));
+  if (file.bad()) {  // a directory opens like a file
+    return refused("faults_file", path + " cannot be read: is it a directory?");
+  }
   text.resize(static_cast<std::size_t>(file.gcount()));
   return parse_faults(text, path);
 }

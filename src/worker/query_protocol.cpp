@@ -88,10 +88,10 @@ std::string make_error(const Error& error) {
 
 Error parse_error(std::string_view line) {
   auto document = wire::Document::parse_json(line);
-  if (!document) {
+  const auto error = document ? document->root()["error"] : wire::Value();
+  if (error.text("code").empty()) {
     return corrupt("BadAnswer", "the worker's answer could not be read");
   }
-  const auto error = document->root()["error"];
   return refused(std::string(error.text("code")), std::string(error.text("message")));
 }
 

@@ -1,6 +1,8 @@
 // What `make demo` runs once the command is built.
 #include <sys/stat.h>
 
+#include <sstream>
+
 #include "command_support.hpp"
 
 namespace weir::cli {
@@ -20,7 +22,18 @@ TEST_F(DemoTest, CountsTheFlightsAndChecksItsTotals) {
   const auto end = demo(WEIR_COMMAND);
   EXPECT_EQ(end.status, 0) << end.err;
   EXPECT_THAT(end.out, HasSubstr("\nDFW    1,103   9.49    298\n"));
+  EXPECT_THAT(end.out, HasSubstr("weir local --streams flights:4\n"));
   EXPECT_THAT(end.out, HasSubstr("\n20,000 flights, 1,764,866 bytes, 220 origins in "));
+  EXPECT_THAT(end.out, ::testing::ContainsRegex("\n20,000 flights, [^\n]* [0-9,]+ records/s"));
+  std::istringstream table(end.out.substr(end.out.find("--by flights\n")));
+  int airports = 0;
+  for (std::string line; std::getline(table, line);) {
+    std::string code, flights, mean, worst;
+    airports +=
+        std::istringstream(line) >> code >> flights >> mean >> worst && code.size() == 3 && flights.front() <= '9' ? 1
+                                                                                                                   : 0;
+  }
+  EXPECT_EQ(airports, 10);
   EXPECT_THAT(end.out, HasSubstr("\nTry next: "));
   EXPECT_TRUE(std::filesystem::is_empty(directory)) << "it leaves files behind";
 }

@@ -118,6 +118,7 @@ TEST_F(MisuseTest, OfFilesIsToldWithLineAndColumn) {
   write_file("faults.yaml", "faults:\n  - fault: thortle\n");
   expect_misuse({"local", "--port", "0", "--faults", "faults.yaml"}, "faults.yaml:2:");
   expect_misuse({"local", "--port", "0", "--faults", "absent.yaml"}, "absent.yaml");
+  expect_misuse({"local", "--port", "0", "--faults", "."}, ". cannot be read: is it a directory?");
 }
 
 TEST_F(MisuseTest, AMissingStreamIsNamedAtOnce) {

@@ -1,5 +1,5 @@
 #!/bin/bash
-# check_test.sh layers|hygiene|co_await|clang : a check that refuses nothing looks like sources without a fault. Each is
+# check_test.sh layout|layers|hygiene|co_await|clang : a check that refuses nothing looks like sources without a fault. Each is
 # run on a small repository that it must pass, and then on one fault after another.
 set -euo pipefail
 tools=$(cd "$(dirname "$0")/../.." && pwd)/tools
@@ -44,6 +44,12 @@ put src/low/low.cpp '#include "weir/low/low.hpp"\nint low() { return 1; }'
 put src/high/high.cpp '#include "weir/low/low.hpp"\nint high() { return low(); }'
 
 case $check in
+layout)
+  cp "$tools/../.clang-format" .
+  expect_passed
+  refuses 'src/low/low.cpp:1:' src/low/low.cpp 'int  low();'
+  refuses 'make format lays them out' include/weir/low/low.hpp '#pragma once\nint low ( );'
+  ;;
 layers)
   expect_passed
   refuses 'low includes high, which is below it' src/low/low.cpp '#include "weir/high/high.hpp"'
