@@ -30,12 +30,15 @@ TEST(EventTime, TellsSecondsFromMilliseconds) {
 }
 
 TEST(EventTime, RefusesTheRest) {
-  for (const auto* text : {"", "yesterday", "2001/02/29 18:20", "2001/01/10 24:00", "2001/01/10 18:60", "2001/01/10",
-                           "2001/01/10 18:20:", "2001-01-10 18:20", "2001/1/10 18:20", "20x1/01/10 18:20"}) {
+  for (const auto* text :
+       {"", "yesterday", "2001/02/29 18:20", "2001/01/10 24:00", "2001/01/10 18:60", "2001/01/10",
+        "2001/01/10 18:20:", "2001-01-10 18:20", "2001/1/10 18:20", "20x1/01/10 18:20", "9999/12/31 23:59:60"}) {
     EXPECT_EQ(read(text), "BadEventTime") << text;
   }
   EXPECT_EQ(read(Value::of(integer_max)), "BadEventTime");
   EXPECT_EQ(read(Value::of(1e300)), "BadEventTime");
+  EXPECT_EQ(read(Value::of(Integer{-62'167'219'200'000})), "0000-01-01T00:00:00.000Z");
+  EXPECT_EQ(read(Value::of(Integer{-62'167'219'200'001})), "BadEventTime");
   EXPECT_EQ(read(Value::of(true)), "BadEventTime");
   EXPECT_EQ(read(Value::of(Value::Kind::null)), "MissingEventTime");
   EXPECT_EQ(read(Value()), "MissingEventTime");
