@@ -4,12 +4,12 @@
 #include <prometheus/text_serializer.h>
 
 #include <algorithm>
+#include <functional>
 #include <limits>
 #include <locale>
 #include <map>
 #include <mutex>
 #include <sstream>
-#include <stdexcept>
 #include <type_traits>
 #include <variant>
 
@@ -66,23 +66,20 @@ struct Registry::State {
   Gauge spare_gauge;
   Histogram spare_histogram{{}};
 
-  // Null: beyond the limit.
+  // Null: not to be shown.
   template <class T>
   T* find(std::string_view name, std::string_view help, Labels& labels, const std::vector<double>& bounds) {
     constexpr std::size_t kind = std::is_same_v<T, Counter> ? 0 : std::is_same_v<T, Gauge> ? 1 : 2;
     std::sort(labels.begin(), labels.end());
     auto family = families.find(name);
-    if (family != families.end() && family->second.kind != kind) {
-      throw std::invalid_argument("the metric " + std::string(name) + " is of another kind");
-    }
-    if (family != families.end()) {
+    const bool other_kind = family != families.end() && family->second.kind != kind;
+    if (family != families.end() && !other_kind) {
       const auto known = family->second.metrics.find(labels);
       if (known != family->second.metrics.end()) {
         return std::get<kind>(known->second).get();
       }
     }
-    check(name, labels, bounds);
-    if (metrics == metrics_max) {
+    if (other_kind || metrics == metrics_max || !can_be_shown(name, labels, bounds)) {
       ++not_shown;
       return nullptr;
     }
@@ -101,18 +98,12 @@ struct Registry::State {
     return made;
   }
 
-  static void check(std::string_view name, const Labels& labels, const std::vector<double>& bounds) {
-    if (!prometheus::CheckMetricName(std::string(name))) {
-      throw std::invalid_argument(std::string(name) + " cannot be a metric's name");
-    }
-    for (std::size_t i = 0; i < labels.size(); ++i) {
-      if (!prometheus::CheckLabelName(labels[i].first) || (i > 0 && labels[i].first == labels[i - 1].first)) {
-        throw std::invalid_argument("the metric " + std::string(name) + " cannot have a label " + labels[i].first);
-      }
-    }
-    if (std::adjacent_find(bounds.begin(), bounds.end(), [](double a, double b) { return !(a < b); }) != bounds.end()) {
-      throw std::invalid_argument("the bounds of " + std::string(name) + " do not grow");
-    }
+  static bool can_be_shown(std::string_view name, const Labels& labels, const std::vector<double>& bounds) {
+    const auto same_name = [](const auto& left, const auto& right) { return left.first == right.first; };
+    const auto is_bad = [](const auto& label) { return !prometheus::CheckLabelName(label.first); };
+    return prometheus::CheckMetricName(std::string(name)) && std::ranges::none_of(labels, is_bad) &&
+           std::ranges::adjacent_find(labels, same_name) == labels.end() &&
+           std::ranges::adjacent_find(bounds, std::ranges::greater_equal()) == bounds.end();
   }
 };
 

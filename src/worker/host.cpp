@@ -90,9 +90,25 @@ Result<void> Host::listen() {
   return {};
 }
 
+void Host::serve_status(TaskGroup& beside) {
+  if (status_server_ != nullptr) {
+    const auto status = [this] { return Status{boards_, &metrics_, stop_.stop_requested()}; };
+    beside.spawn(or_stop(status_server_->serve(status, beside.stop_token()), "serving metrics"));
+  }
+}
+
 Task<void> Host::start() {
   WEIR_CO_CHECK(listen());
-  WEIR_CO_CHECK(co_await or_stop(settle_start(), "starting"));
+  {
+    // A service that is busy may be waited for, and a probe wants an answer meanwhile.
+    TaskGroup beside(co_await asio::this_coro::executor, std::stop_token());
+    serve_status(beside);
+    auto settled = co_await or_stop(settle_start(), "starting");
+    beside.request_stop();
+    auto ended = co_await beside.wait();
+    WEIR_CO_CHECK(std::move(settled));
+    WEIR_CO_CHECK(std::move(ended));
+  }
   std::vector<stream::Positions> each;
   for (const auto& member : members_) {
     each.push_back(member->positions);
@@ -271,10 +287,7 @@ Task<void> Host::work(std::uint32_t index) {
     beside.spawn(or_stop(sync_now_and_then(beside.stop_token()), "syncing the store"));
     beside.spawn(limit_drain(beside.stop_token()));
     beside.spawn(or_stop(tell_stuck(beside.stop_token()), "looking for stuck shards"));
-    if (status_server_ != nullptr) {
-      const auto status = [this] { return Status{boards_, &metrics_, stop_.stop_requested()}; };
-      beside.spawn(or_stop(status_server_->serve(status, beside.stop_token()), "serving metrics"));
-    }
+    serve_status(beside);
     for (const auto& member : members_) {
       if (options_.serve_queries && !member->place.directory.empty()) {
         auto serving = serve_queries(member->place.directory, member->store(), member->pipeline(), source_.name(),

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "weir/base/random.hpp"
+#include "weir/base/task_group.hpp"
 #include "weir/process/group.hpp"
 #include "weir/worker/worker.hpp"
 #include "worker/status_server.hpp"
@@ -57,6 +58,7 @@ class Host {
   Task<void> accept_losses(Member& member);
   Task<void> meet();
   Result<void> listen();
+  void serve_status(TaskGroup& beside);
   std::unique_ptr<process::Processor> make_processor(Member& member);
   void stop_if_caught_up();
   void say(LogLevel level, const std::string& sentence) const;

@@ -1,5 +1,6 @@
 #include "worker/status_server.hpp"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 
 #include <boost/asio/as_tuple.hpp>
@@ -13,7 +14,9 @@
 #include <boost/beast/http/read.hpp>
 #include <boost/beast/http/string_body.hpp>
 #include <boost/beast/http/write.hpp>
+#include <cerrno>
 #include <charconv>
+#include <system_error>
 
 #include "weir/base/clock.hpp"
 #include "weir/base/task_group.hpp"
@@ -152,7 +155,12 @@ std::string StatusServer::url() const {
 Task<void> StatusServer::serve(std::function<Status()> status, std::stop_token stop) {
   auto executor = co_await asio::this_coro::executor;
   const auto protocol = listening_.local_endpoint().protocol();
-  auto acceptor = std::make_shared<tcp::acceptor>(executor, protocol, listening_.release());
+  const int descriptor = ::fcntl(listening_.native_handle(), F_DUPFD_CLOEXEC, 0);  // it may be served again
+  if (descriptor < 0) {
+    co_return refused("ServeUnusable",
+                      fmt::format("cannot serve on {}: {}", url(), std::generic_category().message(errno)));
+  }
+  auto acceptor = std::make_shared<tcp::acceptor>(executor, protocol, descriptor);
   auto close = [acceptor] {
     asio::post(acceptor->get_executor(), [acceptor] {
       boost::system::error_code ignored;

@@ -185,6 +185,47 @@ TEST(Status, IsServedWhileTheWorkerRuns) {
   EXPECT_THAT(url, StartsWith("http://127.0.0.1:"));
 }
 
+// Whoever probes a worker that waits for its service must not take it for dead.
+TEST(Status, IsServedWhileTheWorkerStarts) {
+  emulator::Kinesis kinesis;
+  ASSERT_TRUE(kinesis.create("s", 1));
+  ASSERT_TRUE(kinesis.put("s", {"a"}));
+  emulator::Fault busy;
+  busy.kind = emulator::Fault::Kind::unavailable;
+  busy.calls = {emulator::Operation::describe_stream_summary};
+  kinesis.faults().add(busy);
+  kinesis::ReaderConfig config;
+  config.client = &kinesis;
+  config.stream_name = "s";
+  config.starting_position = kinesis::StartingPosition::trim_horizon;
+  config.poll_interval = std::chrono::milliseconds(1);
+  const auto source = *kinesis::StreamSource::make(config);
+  weir::testing::DecimalCombiner combiner;
+  state::MemoryStore store(combiner);
+  Options options;
+  options.store = &store;
+  options.serve = "0";
+  options.until_caught_up = true;
+  std::thread asking;
+  options.on_serving = [&](std::string_view at) {
+    asking = std::thread([&kinesis, url = std::string(at)] {
+      const auto health = [&url] { return ask(url, "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"); };
+      auto said = health();
+      while (said.find("starting: ServiceUnavailable") == std::string::npos) {
+        EXPECT_THAT(said, HasSubstr("HTTP/1.1 200 OK"));  // it has not called yet
+        said = health();
+      }
+      EXPECT_THAT(said, StartsWith("HTTP/1.1 503 "));
+      EXPECT_THAT(ask(url, "GET /readyz HTTP/1.1\r\nHost: x\r\n\r\n"), HasSubstr("{\"ready\":false,"));
+      kinesis.faults().clear();
+    });
+  };
+  const auto report = run(*source, pipelines::PipelinePtr(std::make_shared<weir::testing::WordCount>()), options);
+  asking.join();
+  ASSERT_TRUE(report) << to_string(report.error());
+  EXPECT_EQ(report->totals.records, 1U);
+}
+
 TEST(Status, AnAddressThatIsTakenIsSaidBeforeAnythingIsRead) {
   const auto taken = StatusServer::listen(*parse_listen_address("0"));
   ASSERT_TRUE(taken);

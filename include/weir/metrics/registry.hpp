@@ -66,8 +66,8 @@ class Registry {
   Registry(const Registry&) = delete;
   Registry& operator=(const Registry&) = delete;
 
-  /// Throws std::invalid_argument for a name or label that Prometheus does not allow, and for a name that
-  /// was used for another kind of metric: mistakes of the program's, not of its input.
+  /// A name or label that Prometheus does not allow, and a name that was used for another kind of metric, are
+  /// mistakes of the program's: such a metric counts but is not shown, like one beyond the limit.
   Counter& counter(std::string_view name, std::string_view help, Labels labels = {});
   Gauge& gauge(std::string_view name, std::string_view help, Labels labels = {});
   /// The bounds grow; those given first for a name hold for all its labels.
