@@ -10,7 +10,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::string_view url(reinterpret_cast<const char*>(data), size);
   const auto origin = weir::http::origin_of(url);
   if (!origin) {
-    if (url.size() > 20 && origin.error().message.find(url) != std::string::npos) {
+    const auto said = [&origin](std::string_view other) {
+      return origin.error().message == weir::http::origin_of(other).error().message;
+    };
+    if (size <= weir::http::url_bytes_max && !said("") && !said("http:// ") && !said("http://")) {
       std::abort();
     }
     return 0;

@@ -81,8 +81,8 @@ class FaultFile {
 
   Error wrong(const YAML::Mark& mark, const std::string& what, const std::string& expected) const {
     return refused("faults_file", name_ + ":" + std::to_string(std::max(mark.line, 0) + 1) + ":" +
-                                      std::to_string(std::max(mark.column, 0) + 1) + ": found " + what + ", expected " +
-                                      expected);
+                                      std::to_string(std::max(mark.column, 0) + 1) + ": found " + visible(what) +
+                                      ", expected " + expected);
   }
 
  private:
@@ -102,7 +102,7 @@ class FaultFile {
     constexpr std::size_t shown_max = 60;
     switch (node.Type()) {
       case YAML::NodeType::Scalar:
-        return "'" + visible(node.Scalar().substr(0, shown_max)) + "'";
+        return "'" + node.Scalar().substr(0, shown_max) + "'";
       case YAML::NodeType::Sequence:
         return "a list";
       case YAML::NodeType::Map:
