@@ -1,5 +1,4 @@
-// Somebody's profiles are read or refused by file and line; a message never holds what the file does, which may be a
-// secret.
+// Somebody's profiles are read, or refused by file and in printable words.
 
 #include <algorithm>
 #include <cstdint>

@@ -28,7 +28,7 @@ Result<void> add_event(pipelines::HandlerCall& call, const stream::EventId& id, 
     throw;  // no fault of the record
   } catch (const std::exception& exception) {
     return corrupt("Exception", fmt::format("the pipeline's own code threw: {}", exception.what()));
-  } catch (...) {
+  } catch (...) {  // user code may throw anything; the record is kept
     return corrupt("Exception", "the pipeline's own code threw an exception that is no std::exception");
   }
 }
@@ -42,7 +42,7 @@ Task<void> run_handler(pipelines::HandlerCall& call, std::vector<pipelines::Fail
     throw;
   } catch (const std::exception& exception) {
     thrown = exception.what();
-  } catch (...) {
+  } catch (...) {  // user code may throw anything; the pipeline halts
     thrown = "an exception that is no std::exception";
   }
   co_return refused("Exception", fmt::format("the handler threw: {}", thrown));

@@ -29,9 +29,9 @@ TEST_F(DemoTest, CountsTheFlightsAndChecksItsTotals) {
   int airports = 0;
   for (std::string line; std::getline(table, line);) {
     std::string code, flights, mean, worst;
-    airports +=
-        std::istringstream(line) >> code >> flights >> mean >> worst && code.size() == 3 && flights.front() <= '9' ? 1
-                                                                                                                   : 0;
+    if (std::istringstream(line) >> code >> flights >> mean >> worst && code.size() == 3 && flights.front() <= '9') {
+      ++airports;
+    }
   }
   EXPECT_EQ(airports, 10);
   EXPECT_THAT(end.out, HasSubstr("\nTry next: "));

@@ -207,11 +207,7 @@ TEST_F(ListingTest, PutsAShardThatVanishedBeforeItsEndOnRecord) {
 // Where the policy is to go on, a vanished parent counts as ended: its children would wait for it for ever.
 TEST_F(ListingTest, TakesAVanishedShardAsEndedWhenThePolicyIsToGoOn) {
   sink.halt_on_gap = false;
-  ASSERT_TRUE(kinesis.create("s"));
-  ASSERT_TRUE(kinesis.put("s", {"a"}));
-  start();
-  read_until(1);
-  EXPECT_TRUE(finish());
+  read_one_record();
   ASSERT_TRUE(kinesis.split("s", shard0));
   time.pass(hours(48));
   ASSERT_TRUE(kinesis.put("s", {"b", "c", "d"}));
@@ -231,11 +227,7 @@ TEST_F(ListingTest, TakesAVanishedShardAsEndedWhenThePolicyIsToGoOn) {
 // seem to be left to read, and reading would be over while the stream goes on.
 TEST_F(ListingTest, WaitsForTheChildrenOfAVanishedShard) {
   sink.halt_on_gap = false;
-  ASSERT_TRUE(kinesis.create("s"));
-  ASSERT_TRUE(kinesis.put("s", {"a"}));
-  start();
-  read_until(1);
-  EXPECT_TRUE(finish());
+  read_one_record();
   ASSERT_TRUE(kinesis.split("s", shard0));
   time.pass(hours(48));
   ASSERT_TRUE(kinesis.put("s", {"b", "c", "d"}));
@@ -258,11 +250,7 @@ TEST_F(ListingTest, WaitsForTheChildrenOfAVanishedShard) {
 // Retention took a shard with its children while a call was under way, and no listing has told of their children yet.
 TEST_F(ListingTest, LooksForTheDescendantsOfAShardThatVanishedWithItsChildren) {
   sink.halt_on_gap = false;
-  ASSERT_TRUE(kinesis.create("s"));
-  ASSERT_TRUE(kinesis.put("s", {"a"}));
-  start();
-  read_until(1);
-  EXPECT_TRUE(finish());
+  read_one_record();
   ASSERT_TRUE(kinesis.split("s", shard0));
   ASSERT_TRUE(kinesis.merge("s", shard1, shard2));
   time.pass(hours(48));

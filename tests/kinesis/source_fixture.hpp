@@ -151,6 +151,14 @@ class SourceTest : public ::testing::Test {
     outcome.reset();
     time.start(source->read(stream::Share(), positions_read, sink, stop.get_token()), outcome);
   }
+  // A first run, which reads one record of a stream with one shard and ends.
+  void read_one_record() {
+    ASSERT_TRUE(kinesis.create("s"));
+    ASSERT_TRUE(kinesis.put("s", {"a"}));
+    start();
+    read_until(1);
+    EXPECT_TRUE(finish());
+  }
   void TearDown() override {
     stop.request_stop();
     time.run_for(seconds(1));  // what still runs uses the members below

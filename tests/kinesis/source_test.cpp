@@ -330,11 +330,7 @@ TEST_F(SourceTest, NoticesATrimmedPositionHoweverTheServiceAnswersIt) {
 
 TEST_F(SourceTest, GoesOnAfterAGapWhenThePolicySaysSo) {
   sink.halt_on_gap = false;
-  ASSERT_TRUE(kinesis.create("s"));
-  ASSERT_TRUE(kinesis.put("s", {"a"}));
-  start();
-  read_until(1);
-  EXPECT_TRUE(finish());
+  read_one_record();
   auto numbers = *kinesis.put("s", {"lost"});
   ASSERT_TRUE(kinesis.trim("s", shard0, numbers[0]));
   ASSERT_TRUE(kinesis.put("s", {"b"}));
@@ -365,11 +361,7 @@ TEST_F(SourceTest, SeesNoGapInAQuietShardWhosePositionAgedOut) {
 
 // Nobody read for longer than the stream keeps records: what came in between may be lost, and is said.
 TEST_F(SourceTest, SeesAGapWhereNobodyReadForLongerThanTheRetention) {
-  ASSERT_TRUE(kinesis.create("s"));
-  ASSERT_TRUE(kinesis.put("s", {"a"}));
-  start();
-  read_until(1);
-  EXPECT_TRUE(finish());
+  read_one_record();
   time.pass(hours(1));
   ASSERT_TRUE(kinesis.put("s", {"lost"}));
   time.pass(hours(25));

@@ -408,6 +408,27 @@ TYPED_TEST_P(StoreConformance, PagesDeadLettersByTheirBytes) {
   EXPECT_EQ(sizes, (std::vector<std::size_t>{2, 1, 1}));
 }
 
+// Before the first record it says that nothing older is wanted; from then on what was read, which only grows.
+TYPED_TEST_P(StoreConformance, TakesReadUpToAsItIsWithTheFirstRecord) {
+  auto& store = this->store();
+  const auto at = [](int second) { return Timestamp(std::chrono::seconds(second)); };
+  const auto stored = [&store] {
+    return value_of(store.positions("flights", "kinesis:flights")).shards.at("a").read_up_to;
+  };
+  Draft found;
+  found.discover("a", {}, true);
+  found.commit.discovered.back().second.read_up_to = at(100);
+  ASSERT_TRUE(found.into(store).ok());
+  EXPECT_EQ(stored(), at(100));
+  for (const auto& [from, to, read, expected] : {std::tuple("", "1", 50, 50), {"1", "2", 40, 50}, {"2", "3", 60, 60}}) {
+    Draft step;
+    step.advance("a", from, to);
+    step.commit.advances.back().read_up_to = at(read);
+    ASSERT_TRUE(step.into(store).ok());
+    EXPECT_EQ(stored(), at(expected)) << to;
+  }
+}
+
 // Each loop commits its own shards at the same time, and they meet in the rows: a lost update is a lost record.
 TYPED_TEST_P(StoreConformance, LosesNothingWhenThreadsCommitTheSameRows) {
   auto& store = this->store();
@@ -454,6 +475,6 @@ REGISTER_TYPED_TEST_SUITE_P(StoreConformance, IsEmptyBeforeTheFirstCommit, AddsT
                             RefusesAnotherStreamOrStartUnderTheSameName, KeepsPipelinesAndStreamsApart,
                             KeepsTheDefinition, ReadsManyRowsInTheOrderAsked, ScansRowsPageByPageInKeyOrder,
                             KeepsDeadLettersWholeAndInOrder, PagesDeadLettersByTheirBytes,
-                            LosesNothingWhenThreadsCommitTheSameRows);
+                            TakesReadUpToAsItIsWithTheFirstRecord, LosesNothingWhenThreadsCommitTheSameRows);
 
 }  // namespace weir::state

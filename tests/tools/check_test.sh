@@ -1,6 +1,6 @@
 #!/bin/bash
-# check_test.sh layout|layers|hygiene|co_await|clang : a check that refuses nothing looks like sources without a fault. Each is
-# run on a small repository that it must pass, and then on one fault after another.
+# check_test.sh layout|layers|hygiene|co_await|clang : a check that refuses nothing looks like sources without a fault.
+# Each is run on a small repository that it must pass, and then on one fault after another.
 set -euo pipefail
 tools=$(cd "$(dirname "$0")/../.." && pwd)/tools
 check=$1

@@ -134,17 +134,22 @@ std::string ask(const std::string& url, const std::string& request) {
   return reply;
 }
 
-// Over HTTP, while a worker runs: what scrapers and probes see.
-TEST(Status, IsServedWhileTheWorkerRuns) {
-  emulator::Kinesis kinesis;
-  ASSERT_TRUE(kinesis.create("s", 2));
-  ASSERT_TRUE(kinesis.put("s", {"a", "b", "bad"}));
+// Reads the stream "s" from its oldest record.
+std::unique_ptr<kinesis::StreamSource> source_of(emulator::Kinesis& kinesis) {
   kinesis::ReaderConfig config;
   config.client = &kinesis;
   config.stream_name = "s";
   config.starting_position = kinesis::StartingPosition::trim_horizon;
   config.poll_interval = std::chrono::milliseconds(1);
-  const auto source = *kinesis::StreamSource::make(config);
+  return *kinesis::StreamSource::make(config);
+}
+
+// Over HTTP, while a worker runs: what scrapers and probes see.
+TEST(Status, IsServedWhileTheWorkerRuns) {
+  emulator::Kinesis kinesis;
+  ASSERT_TRUE(kinesis.create("s", 2));
+  ASSERT_TRUE(kinesis.put("s", {"a", "b", "bad"}));
+  const auto source = source_of(kinesis);
   weir::testing::DecimalCombiner combiner;
   state::MemoryStore store(combiner);
   Options options;
@@ -194,12 +199,7 @@ TEST(Status, IsServedWhileTheWorkerStarts) {
   busy.kind = emulator::Fault::Kind::unavailable;
   busy.calls = {emulator::Operation::describe_stream_summary};
   kinesis.faults().add(busy);
-  kinesis::ReaderConfig config;
-  config.client = &kinesis;
-  config.stream_name = "s";
-  config.starting_position = kinesis::StartingPosition::trim_horizon;
-  config.poll_interval = std::chrono::milliseconds(1);
-  const auto source = *kinesis::StreamSource::make(config);
+  const auto source = source_of(kinesis);
   weir::testing::DecimalCombiner combiner;
   state::MemoryStore store(combiner);
   Options options;
