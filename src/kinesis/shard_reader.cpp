@@ -25,6 +25,11 @@ constexpr std::chrono::milliseconds empty_page_pause{200};
 constexpr std::chrono::minutes clock_slack{1};
 // Retention goes on taking while an iterator waits for its first use: it lives for five minutes.
 constexpr std::chrono::minutes unread_slack = std::chrono::minutes(5) + clock_slack;
+// Runs that end as soon as they have caught up still note how far they read so often: else a shard that is read every
+// hour, and quiet, would one day look as if nobody had read it for longer than the retention.
+constexpr int notes_per_retention = 4;
+// What is told of a shard is what was read by the reply before the last.
+constexpr std::size_t replies_until_told = 2;
 
 bool is_missing(const Error& error) {
   return error.code == "ResourceNotFoundException" || error.code == "InvalidArgumentException";
@@ -60,6 +65,10 @@ ShardReader::ShardReader(const Context& context, stream::ShardId shard, const st
       backoff_(Backoff::Options(), Random(seed)),
       bytes_expected_(page_bytes_max) {
   read_up_to_before_.fill(read_up_to_);
+  const auto retention = std::chrono::milliseconds(context.retention_ms->load(std::memory_order_relaxed));
+  if (context.clock->now() - read_up_to_ > retention / notes_per_retention) {
+    replies_to_tell_ = replies_until_told;
+  }
   position_lost_ = !after_.empty() && std::ranges::any_of(*context.gaps, [this](const stream::Gap& gap) {
     return gap.accepted && gap.shard == shard_ && gap.from == after_ && gap.noticed < read_up_to_;
   });
@@ -335,7 +344,8 @@ Task<void> ShardReader::empty_page(std::chrono::milliseconds behind) {
   const bool at_tip = behind.count() == 0;
   ++empty_pages_;
   // A shard whose position has not come back may have lost records: it is not caught up before that is known. Nor is
-  // one before a restart can know that it was read on after a loss: a run that ended here would halt the next one.
+  // one before a restart can know how far it was read, after a loss or a long time: a run that ended here would halt a
+  // later one.
   const bool caught_up = at_tip && proven_ && replies_to_tell_ == 0;
   next_poll_ = context_.clock->elapsed() + (caught_up ? context_.config->poll_interval : empty_page_pause);
   say(caught_up ? stream::ShardState::caught_up : stream::ShardState::reading,
@@ -423,7 +433,9 @@ stream::Batch ShardReader::make_batch(api::GetRecordsReply reply) {
   batch.shard = shard_;
   batch.records = std::move(reply.records);
   batch.buffer = std::move(reply.buffer);
-  batch.behind = reply.behind;
+  if (replies_to_tell_ == 0) {  // else it could end a run; see empty_page
+    batch.behind = reply.behind;
+  }
   batch.read_up_to = read_up_to_before_[1];
   batch.hash_range = hash_range_;
   batch.lease = std::move(lease_);

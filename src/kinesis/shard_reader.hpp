@@ -87,7 +87,8 @@ class ShardReader {
   std::optional<stream::HashRange> hash_range_;
   bool vanished_ = false;
   bool position_lost_ = false;  // that `after_` is gone is on record, and was accepted and read over
-  // Replies until what is told of `read_up_to_` is all from after the last gap.
+  // Replies until what is told of `read_up_to_` is all from after the last gap, and from this run where what is stored
+  // is old.
   std::size_t replies_to_tell_ = 0;
   // What `read_up_to_` was after each of the last three replies, the newest last. When the last one is the end,
   // the shard was surely open at the first: a closed one may send an iterator once more, with its last records.

@@ -84,6 +84,12 @@ Task<void> Group::discovered(std::vector<std::pair<stream::ShardId, stream::Shar
 }
 
 Task<void> Group::accept(stream::Batch batch) {
+  // The source reads ahead meanwhile, and the last pipeline's turn may come much later.
+  for (const auto& processor : processors_) {
+    if (concerns(*processor, batch.shard)) {
+      processor->expect(batch.shard);
+    }
+  }
   bool known = false;
   for (const auto& processor : processors_) {
     if (!concerns(*processor, batch.shard)) {

@@ -85,6 +85,8 @@ bool Processor::full() const {
 
 Task<void> Processor::accept(stream::Batch batch) { co_return co_await take(batch); }
 
+void Processor::expect(const stream::ShardId& id) { shard(id).busy = true; }
+
 Task<void> Processor::take(const stream::Batch& batch) {
   auto& of = shard(batch.shard);
   if (!of.known) {  // another loop may have heard of it

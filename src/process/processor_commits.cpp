@@ -146,7 +146,7 @@ bool Processor::is_accepted(const stream::Gap& gap, const Shard& of) const {
 void Processor::report(const stream::ShardStatus& status) {
   if (status.read_up_to != Timestamp()) {
     auto& of = shard(status.shard);
-    if (!of.busy && of.round <= rounds_written_) {
+    if (!of.busy) {
       of.read_up_to = std::max(of.read_up_to, status.read_up_to);
     }
   }
@@ -158,7 +158,10 @@ state::Commit Processor::make_commit(Round& round) {
   commit.pipeline = context_.pipeline->name();
   commit.stream = context_.stream;
   commit.discovered = round.children;
-  for (const auto& [id, advance] : round.advances) {
+  for (auto& [id, advance] : round.advances) {
+    if (const auto& of = shard(id); of.round == round.number) {  // everything of it that was read by then is in here
+      advance.read_up_to = std::max(advance.read_up_to, of.read_up_to);
+    }
     commit.advances.push_back(advance);
   }
   round.deltas->encode(commit.rows);

@@ -19,7 +19,7 @@ struct Processor::Shard {
   Timestamp read_up_to{};
   Timestamp read_up_to_stored{};
   std::uint64_t round = 0;  // the round that holds the last change of this shard
-  bool busy = false;        // a batch was handed over and is not taken in yet
+  bool busy = false;        // a batch was read and is not taken in yet
 };
 
 // What one commit will hold.

@@ -504,6 +504,16 @@ TEST_F(SourceTest, StopsWhileEverythingWaits) {
   EXPECT_LE(time.elapsed() - asked, milliseconds(100));
 }
 
+// What a user gets who says nothing: new records only, as many a call as the service gives, a poll a second.
+TEST(Config, HasTheServicesDefaults) {
+  const Config<int> unsaid;
+  EXPECT_EQ(unsaid.starting_position, StartingPosition::latest);
+  EXPECT_EQ(unsaid.poll_interval, seconds(1));
+  EXPECT_EQ(unsaid.records_per_call, 10'000U);
+  EXPECT_TRUE(unsaid.keep_quotas);
+  EXPECT_FALSE(unsaid.start_timestamp);
+}
+
 TEST_F(SourceTest, NamesWhatIsWrongWithItsConfiguration) {
   const auto message = [&](auto change) {
     auto wrong = config;

@@ -135,6 +135,23 @@ TEST_F(LossTest, GrowsUntilItIsAccepted) {
   EXPECT_THAT(words(), ElementsAre("a", "z"));
 }
 
+// A run an hour that ends when it has caught up, as from a timer, reads a quiet shard for weeks: that is no loss.
+TEST_F(LossTest, IsNotSeenByShortRunsThatFollowEachOther) {
+  ASSERT_TRUE(kinesis.put("s", {"a"}));
+  for (int i = 0; i < 60; ++i) {
+    EXPECT_EQ(run({"one"}), "") << "after " << i << " hours";
+    time.pass(hours(1));
+  }
+  ASSERT_TRUE(kinesis.put("s", {"b"}));
+  EXPECT_EQ(run({"one"}), "");
+  for (int i = 0; i < 10; ++i) {
+    time.pass(hours(20));
+    EXPECT_EQ(run({"one"}), "") << "after " << i << " days";
+  }
+  EXPECT_THAT(words(), ElementsAre("a", "b"));
+  EXPECT_THAT(gaps(), SizeIs(0));
+}
+
 // A second pipeline was away while the first read on. What is gone for the second, the first has counted.
 TEST_F(LossTest, IsNoneToThePipelineThatWasNotAway) {
   ASSERT_TRUE(kinesis.put("s", {"a"}));

@@ -84,6 +84,8 @@ class Processor final : public stream::Sink {
   /// Whether a shard that was never seen before becomes one of the pipeline's: a start by sequence number takes in
   /// its own shard and what descends from it.
   bool wants(const stream::ShardId& shard, const stream::ShardPosition& position) const;
+  /// A batch of the shard was read and is to be taken: what is reported until then says nothing of this pipeline.
+  void expect(const stream::ShardId& shard);
   /// `accept`, of a batch that others take too.
   Task<void> take(const stream::Batch& batch);
 
