@@ -26,6 +26,7 @@ struct FailedRecord {
 /// What came of a batch that a handler took.
 struct HandledBatch {
   std::vector<FailedRecord> failed;  ///< in order
+  std::size_t kept = 0;              ///< how many of them became dead letters, or were skipped
   UnpackCounts counts;
 };
 

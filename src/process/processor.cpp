@@ -1,15 +1,10 @@
-// Taking in: what lies above a pipeline's own position, folded or handled, and what fails of it.
-#include <fmt/format.h>
-
+// Taking in: what lies above a pipeline's own position, and how far.
 #include <algorithm>
-#include <exception>
 #include <utility>
 
-#include "process/folding.hpp"
 #include "process/handling.hpp"
 #include "process/processor_parts.hpp"
 #include "process/unpacking.hpp"
-#include "weir/process/letters.hpp"
 
 namespace weir::process {
 
@@ -132,8 +127,9 @@ std::span<const stream::RawRecord> Processor::not_taken_yet(const Shard& of,
   return records;
 }
 
-Task<void> Processor::take_in(Shard& of, const stream::Batch& batch) {
-  while (full() && !failure_) {
+// Completes when the round that is filling has room.
+Task<void> Processor::wait_for_round() {
+  while (full() && !failure_ && !halted_) {
     const auto ticket = written_.ticket();
     wake();
     static_cast<void>(co_await written_.wait(ticket, std::stop_token()));
@@ -141,7 +137,15 @@ Task<void> Processor::take_in(Shard& of, const stream::Batch& batch) {
   if (failure_) {
     co_return *failure_;
   }
-  const auto records = not_taken_yet(of, batch.records);
+  if (halted_) {
+    co_return *halted_;
+  }
+  co_return Result<void>();
+}
+
+Task<void> Processor::take_in(Shard& of, const stream::Batch& batch) {
+  WEIR_CO_CHECK(co_await wait_for_round());
+  auto records = not_taken_yet(of, batch.records);
   if (of.accepted_end || (records.empty() && !batch.end)) {
     if (batch.behind && batch.behind->count() == 0) {
       context_.board->caught_up(batch.shard);
@@ -156,47 +160,35 @@ Task<void> Processor::take_in(Shard& of, const stream::Batch& batch) {
       co_return refused("HandlerStopped", "the handler was stopped before it was done; its records come again");
     }
     WEIR_CO_TRY(handled, std::move(done));
+  }
+  bool looked = false;  // into the store, since the last record was taken
+  while (!records.empty()) {
+    if (policy_.on_failure == pipelines::OnFailure::dead_letter &&
+        (looked || !context_.board->letter_room().is_known())) {
+      WEIR_CO_CHECK(co_await count_stored_letters());
+    }
+    WEIR_CO_CHECK(co_await wait_for_round());
+    const auto taken = take_some(batch, records, handled);
     if (failure_) {
       co_return *failure_;
     }
-  }
-  of.round = filling_->number;
-  if (filling_->empty()) {
-    filling_->started = context_.clock->elapsed();
-    wake();
-  }
-  auto [advance, is_new] = filling_->advances.try_emplace(batch.shard);
-  if (is_new) {
-    advance->second.shard = batch.shard;
-    advance->second.from = of.accepted;
-    advance->second.to = of.accepted;
-  }
-  if (!records.empty()) {
-    if (handling_) {
-      take_handled(batch, handled);
-    } else if (unpacking_) {
-      unpack(batch, records);
+    if (taken > 0) {
+      note_taken(of, batch, records.first(taken));
+      records = records.subspan(taken);
+      looked = false;
+    } else if (policy_.on_failure == pipelines::OnFailure::dead_letter && !looked) {
+      looked = true;  // some may have been replayed or dropped
     } else {
-      fold(batch, records, {});
-    }
-    if (failure_) {
-      co_return *failure_;
-    }
-    if (of.accepted.empty()) {
-      of.read_up_to = std::min(of.read_up_to, batch.read_up_to);  // up to its start, or less: see ShardPosition
-    }
-    of.accepted = stream::SequenceNumber(records.back().sequence_number);
-    advance->second.to = of.accepted;
-    advance->second.arrival = records.back().arrival;
-    filling_->totals.records += records.size();
-    for (const auto& record : records) {
-      filling_->totals.bytes += record.data.size();
+      halted_ = *no_room_;
+      wake();
+      co_return *halted_;
     }
   }
+  auto& advance = advance_of(batch.shard, of);
   of.read_up_to = std::max(of.read_up_to, batch.read_up_to);
-  advance->second.read_up_to = of.read_up_to;
+  advance.read_up_to = of.read_up_to;
   if (batch.end) {
-    end(batch, of, advance->second);
+    end(batch, of, advance);
   } else if (batch.behind && batch.behind->count() == 0) {
     context_.board->caught_up(batch.shard);
   }
@@ -204,6 +196,52 @@ Task<void> Processor::take_in(Shard& of, const stream::Batch& batch) {
     wake();
   }
   co_return Result<void>();
+}
+
+Task<void> Processor::count_stored_letters() {
+  auto& room = context_.board->letter_room();
+  const auto version = room.version();
+  state::LetterSum stored;
+  const Attempt look = [this, &stored]() -> Task<void> {
+    WEIR_CO_TRY(stored, co_await context_.store->dead_letter_sum(context_.pipeline->name()));
+    co_return Result<void>();
+  };
+  WEIR_CO_CHECK(co_await until_done(look, "counting the dead letters", abandon_, false));
+  room.stored(stored, version);
+  co_return Result<void>();
+}
+
+// The shard's step in the round that is filling.
+state::ShardAdvance& Processor::advance_of(const stream::ShardId& id, Shard& of) {
+  of.round = filling_->number;
+  if (filling_->empty()) {
+    filling_->started = context_.clock->elapsed();
+    wake();
+  }
+  auto [advance, is_new] = filling_->advances.try_emplace(id);
+  if (is_new) {
+    advance->second.shard = id;
+    advance->second.from = of.accepted;
+    advance->second.to = of.accepted;
+    advance->second.read_up_to = of.read_up_to;
+  }
+  return advance->second;
+}
+
+// These were folded, handled, or are among the round's dead letters.
+void Processor::note_taken(Shard& of, const stream::Batch& batch, std::span<const stream::RawRecord> records) {
+  auto& advance = advance_of(batch.shard, of);
+  if (of.accepted.empty()) {
+    of.read_up_to = std::min(of.read_up_to, batch.read_up_to);  // up to its start, or less: see ShardPosition
+    advance.read_up_to = of.read_up_to;
+  }
+  of.accepted = stream::SequenceNumber(records.back().sequence_number);
+  advance.to = of.accepted;
+  advance.arrival = records.back().arrival;
+  filling_->totals.records += records.size();
+  for (const auto& record : records) {
+    filling_->totals.bytes += record.data.size();
+  }
 }
 
 void Processor::end(const stream::Batch& batch, Shard& of, state::ShardAdvance& advance) {
@@ -216,88 +254,6 @@ void Processor::end(const stream::Batch& batch, Shard& of, state::ShardAdvance& 
     position.hash_range = child.hash_range;
     context_.board->learn(child.id, position);
     filling_->children.emplace_back(child.id, std::move(position));
-  }
-}
-
-void Processor::take_handled(const stream::Batch& batch, HandledBatch& handled) {
-  count(handled.counts);
-  for (auto& failed : handled.failed) {
-    fail(batch, failed.record, failed.origin, std::move(failed.code), std::move(failed.reason));
-    if (failure_) {
-      return;
-    }
-  }
-}
-
-void Processor::unpack(const stream::Batch& batch, std::span<const stream::RawRecord> records) {
-  unpacking_->begin(records, batch.hash_range);
-  while (!failure_ && unpacking_->next()) {
-    fold(batch, unpacking_->records(), unpacking_->origins());
-  }
-  count(unpacking_->counts());
-}
-
-void Processor::count(const UnpackCounts& counts) {
-  auto& totals = filling_->totals;
-  totals.user_records += counts.user_records;
-  totals.misplaced += counts.misplaced;
-  totals.unfiltered += counts.unfiltered;
-  totals.broken_aggregates += counts.broken;
-}
-
-void Processor::fold(const stream::Batch& batch, std::span<const stream::RawRecord> records,
-                     std::span<const Origin> origins) {
-  fold_all(
-      *folder_, records, *filling_->deltas, failures_, [&](std::size_t index, std::string code, std::string reason) {
-        fail(batch, records[index], origins.empty() ? Origin() : origins[index], std::move(code), std::move(reason));
-        return !failure_;
-      });
-}
-
-void Processor::fail(const stream::Batch& batch, const stream::RawRecord& record, Origin origin, std::string code,
-                     std::string reason) {
-  if (policy_.on_failure == pipelines::OnFailure::skip) {
-    ++filling_->totals.skipped;
-    return;
-  }
-  state::DeadLetter letter;
-  letter.shard = batch.shard;
-  letter.sequence_number = stream::SequenceNumber(record.sequence_number);
-  letter.sub = origin.sub;
-  letter.unpacked = origin.unpacked;
-  letter.partition_key = record.partition_key;
-  letter.arrival = record.arrival;
-  letter.code = std::move(code);
-  letter.reason = std::move(reason);
-  if (policy_.on_failure == pipelines::OnFailure::halt) {
-    halt_at(letter);
-    return;
-  }
-  letter.payload = record.data;
-  tell(letter);
-  filling_->dead_letter_bytes += letter.payload.size() + sizeof(letter);
-  filling_->dead_letters.push_back(std::move(letter));
-}
-
-// Nothing of this round is written: what it holds is read again when the pipeline goes on.
-void Processor::halt_at(const state::DeadLetter& letter) {
-  give_up(
-      refused("FailedRecord", fmt::format("record {} failed ({}: {}), and the pipeline's policy is to halt",
-                                          event_id_text(context_.stream, letter.id()), letter.code, letter.reason)));
-  wake();
-}
-
-// Whoever only listens cannot stop the count.
-void Processor::tell(const state::DeadLetter& letter) const {
-  if (!context_.on_dead_letter) {
-    return;
-  }
-  try {
-    context_.on_dead_letter(letter);
-  } catch (const std::exception& exception) {
-    if (context_.log) {
-      context_.log(LogLevel::error, fmt::format("on_dead_letter threw an exception: {}", exception.what()));
-    }
   }
 }
 

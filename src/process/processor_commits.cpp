@@ -18,7 +18,7 @@ constexpr std::uint32_t tries_when_closing_max = 3;
 
 Duration Processor::until_due() const {
   const auto now = context_.clock->elapsed();
-  if (!filling_->empty() && (closing_ || settle_wanted_ || full())) {
+  if (!filling_->empty() && (closing_ || halted_ || settle_wanted_ || full())) {
     return Duration(0);
   }
   const auto observe = observed_at_ + context_.observe_interval - now;
@@ -57,12 +57,12 @@ void Processor::give_up(Error failure) {
 
 Task<void> Processor::commit_rounds() {
   for (;;) {
-    if (failure_) {  // what was folded beside the record that halts it must not be written
+    if (failure_) {  // nobody knows what was folded
       co_return *failure_;
     }
     const auto wait = until_due();
     if (wait > Duration(0)) {
-      if (closing_) {
+      if (closing_ || halted_) {
         break;
       }
       nap_ = std::stop_source();
@@ -82,7 +82,10 @@ Task<void> Processor::commit_rounds() {
   last.stream = context_.stream;
   observe(last);
   if (!last.observed.empty()) {
-    co_return co_await commit(last);
+    WEIR_CO_CHECK(co_await commit(last));
+  }
+  if (halted_) {
+    co_return *halted_;
   }
   co_return Result<void>();
 }
@@ -196,8 +199,14 @@ Task<void> Processor::write(Round& round) {
     const Attempt copy = [this, &made] { return context_.copy_dead_letters(made.dead_letters, abandon_); };
     WEIR_CO_CHECK(co_await until_done(copy, "copying dead letters", abandon_, true));
   }
+  state::LetterSum letters;
+  for (const auto& letter : made.dead_letters) {
+    ++letters.letters;
+    letters.bytes += letter.payload.size();
+  }
   const auto began = context_.clock->elapsed();
   WEIR_CO_CHECK(co_await commit(made));
+  context_.board->letter_room().committed(letters);
   context_.board->commit_took(context_.clock->elapsed() - began);
   context_.board->count_commit(round.totals);
   co_return Result<void>();

@@ -71,14 +71,14 @@ Unpacker::Form Unpacker::open(std::string_view data, const std::optional<HashRan
 bool Unpacker::read(std::string_view message) {
   keys_.clear();
   hash_keys_.clear();
-  std::size_t records = 0;
+  size_ = 0;
   std::optional<std::uint64_t> key_last;  // referred to
   std::optional<std::uint64_t> hash_key_last;
   ProtobufReader reader(message);
   for (Field field; reader.next(field);) {
     if (field.is(message_field::record, ProtobufReader::bytes)) {
       Packed packed;
-      if (!read_packed(field.text, packed) || ++records > user_records_max) {
+      if (!read_packed(field.text, packed) || ++size_ > user_records_max) {
         return false;
       }
       key_last = std::max(key_last, packed.key);

@@ -295,12 +295,39 @@ TEST_F(HandlingTest, HandlesNothingBeyondARecordThatHaltsIt) {
   EXPECT_THAT(taken.error().message, HasSubstr("record words/s0/2 failed (BadText"));
   EXPECT_THAT(seen, ElementsAre("words/s0/1 a"));
   EXPECT_FALSE(close());
-  EXPECT_EQ(position("s0").after.text(), "");
+  EXPECT_EQ(position("s0").after.text(), "1");
   processor.reset();
   seen.clear();
   start();
   EXPECT_FALSE(accept(batch("s0", 1, {"a", "\xff", "b"})));
   EXPECT_THAT(seen, IsEmpty()) << "a is confirmed";
+}
+
+// At the bound of dead letters: what was handled stays so, and what failed beyond it fails again once there is room.
+TEST_F(HandlingTest, HaltsAtTheBoundOfDeadLetters) {
+  pipelines::FailurePolicy one_letter;
+  one_letter.letters_max = 1;
+  handle_with(notes().on_failure(one_letter));
+  const auto made = [this] { return batch("s0", 1, {"a", "hopeless", "b", "\xff", "c"}); };
+  start();
+  const auto taken = accept(made());
+  ASSERT_FALSE(taken);
+  EXPECT_EQ(taken.error().code, "DeadLettersFull");
+  EXPECT_THAT(taken.error().message, HasSubstr("record words/s0/4 failed (BadText"));
+  EXPECT_THAT(seen, ElementsAre("words/s0/1 a", "words/s0/2 hopeless", "words/s0/3 b", "words/s0/5 c"));
+  EXPECT_FALSE(close());
+  EXPECT_EQ(position("s0").after.text(), "3");
+  EXPECT_THAT(dead_letters(), SizeIs(1));
+  const LetterProgress progress = [](const LetterOutcome&) -> Task<void> { co_return Result<void>(); };
+  ASSERT_TRUE(time.run(drop_letters(store, pipeline, "test:words", {}, progress)));
+  processor.reset();
+  seen.clear();
+  start();
+  EXPECT_TRUE(accept(made()));
+  EXPECT_TRUE(close());
+  EXPECT_THAT(seen, IsEmpty()) << "c is confirmed";
+  EXPECT_EQ(position("s0").after.text(), "5");
+  EXPECT_THAT(dead_letters(), SizeIs(1));
 }
 
 TEST_F(HandlingTest, CountsWhatItSkips) {

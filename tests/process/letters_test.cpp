@@ -127,33 +127,90 @@ TEST_F(LettersTest, GoesPageByPage) {
   EXPECT_EQ(rows(), (Counts{{"bad", "2500"}}));
 }
 
-// Nothing is forgotten at the bound: the pipeline halts before the record, and goes on once there is room.
+// Nothing is forgotten at the bound: the pipeline halts before the record, with all before it counted, and goes on once
+// there is room.
 TEST_F(LettersTest, HaltsAtTheBoundAndGoesOnOnceThereIsRoom) {
   pipeline.policy.letters_max = 2;
   fail({"a", "bad", "bad"});
   start();
-  ASSERT_TRUE(accept(batch("s0", 4, {"a", "bad"})));
-  const auto closed = close();
-  ASSERT_FALSE(closed);
-  EXPECT_EQ(closed.error().code, "DeadLettersFull");
-  EXPECT_EQ(position("s0").after.text(), "3");
-  EXPECT_EQ(rows(), (Counts{{"a", "1"}}));
+  const auto taken = accept(batch("s0", 4, {"a", "bad", "a"}));
+  ASSERT_FALSE(taken);
+  EXPECT_EQ(taken.error().code, "DeadLettersFull");
+  EXPECT_THAT(taken.error().message,
+              HasSubstr("record words/s0/5 failed (Bad: the word is bad), and words keeps 2 dead letters of 6 bytes"));
+  EXPECT_FALSE(close());
+  EXPECT_EQ(position("s0").after.text(), "4");
+  EXPECT_EQ(rows(), (Counts{{"a", "2"}}));
   EXPECT_THAT(dead_letters(), SizeIs(2));
   ASSERT_TRUE(drop({dead_letters()[0].id()}));
   start();
-  ASSERT_TRUE(accept(batch("s0", 4, {"a", "bad"})));
+  ASSERT_TRUE(accept(batch("s0", 4, {"a", "bad", "a"})));
   ASSERT_TRUE(close());
-  EXPECT_EQ(rows(), (Counts{{"a", "2"}}));
+  EXPECT_EQ(rows(), (Counts{{"a", "3"}}));
   EXPECT_THAT(dead_letters(), SizeIs(2));
+}
+
+// However little room is made each time, it gets on: were a whole round refused, one with more failures than the bound
+// would never pass.
+TEST_F(LettersTest, GetsOnThoughMoreFailAtOnceThanThereMayBe) {
+  pipeline.policy.letters_max = 2;
+  const Words words{"a", "bad", "b", "bad", "a", "throw", "bad", "a", "bad", "c"};
+  const std::vector<std::string> stops{"5", "8", "10"};
+  for (const auto& stop : stops) {
+    start();
+    EXPECT_EQ(accept(batch("s0", 1, words)).ok(), stop == stops.back());
+    EXPECT_EQ(close().ok(), stop == stops.back());
+    EXPECT_EQ(position("s0").after.text(), stop);
+    EXPECT_LE(dead_letters().size(), 2U);
+    ASSERT_TRUE(drop());
+  }
+  EXPECT_EQ(rows(), (Counts{{"a", "3"}, {"b", "1"}, {"c", "1"}}));
+}
+
+// Dropped or replayed while the worker runs, they make room for it.
+TEST_F(LettersTest, MakeRoomForTheRunThatGoesOn) {
+  pipeline.policy.letters_max = 2;
+  start();
+  ASSERT_TRUE(accept(batch("s0", 1, {"bad", "bad"})));
+  ASSERT_TRUE(settled("s0"));
+  ASSERT_TRUE(drop());
+  EXPECT_TRUE(accept(batch("s0", 3, {"bad", "a", "bad"})));
+  EXPECT_TRUE(close());
+  EXPECT_THAT(dead_letters(), SizeIs(2));
+  EXPECT_EQ(rows(), (Counts{{"a", "1"}}));
 }
 
 TEST_F(LettersTest, HaltsAtTheBoundOfBytes) {
   pipeline.policy.letter_bytes_max = 5;
   start();
-  ASSERT_TRUE(accept(batch("s0", 1, {"bad", "bad"})));
-  const auto closed = close();
-  ASSERT_FALSE(closed);
-  EXPECT_EQ(closed.error().code, "DeadLettersFull");
+  const auto taken = accept(batch("s0", 1, {"bad", "bad"}));
+  ASSERT_FALSE(taken);
+  EXPECT_EQ(taken.error().code, "DeadLettersFull");
+  EXPECT_FALSE(close());
+  EXPECT_EQ(position("s0").after.text(), "1");
+  EXPECT_THAT(dead_letters(), SizeIs(1));
+}
+
+// What one loop is about to commit leaves no room to another; a look into the store that a commit overtook says nothing.
+TEST(LetterRoom, IsSharedByAllLoops) {
+  const state::LetterSum bound{3, 100};
+  LetterRoom room;
+  EXPECT_FALSE(room.is_known());
+  room.stored({1, 10}, room.version());
+  EXPECT_EQ(room.left(bound), (state::LetterSum{2, 90}));
+  EXPECT_TRUE(room.take(bound, 90));
+  EXPECT_FALSE(room.take(bound, 1)) << "the bytes";
+  EXPECT_TRUE(room.take(bound, 0));
+  EXPECT_FALSE(room.take(bound, 0)) << "the number";
+  const auto version = room.version();
+  room.committed({2, 90});
+  room.stored({1, 10}, version);
+  EXPECT_EQ(room.taken(), (state::LetterSum{3, 100}));
+  room.stored({5, 500}, room.version());
+  EXPECT_EQ(room.left(bound), state::LetterSum()) << "the bound was lowered";
+  EXPECT_FALSE(room.take(bound, 0));
+  room.stored({0, 0}, room.version());
+  EXPECT_TRUE(room.take(bound, 100));
 }
 
 TEST(EventIdText, IsReadAsItIsWritten) {

@@ -5,8 +5,8 @@ namespace {
 
 using pipelines::OnFailure;
 
-// Who halts wants to look before anything goes on. The record is not passed: it is read again, and whatever else
-// was folded beside it is neither lost nor counted twice.
+// Who halts wants to look before anything goes on. The record is not passed, all before it is counted, and what else was
+// folded beside it is neither lost nor counted twice.
 TEST_F(ProcessorTest, HaltsBeforeARecordThatFails) {
   pipeline.policy.on_failure = OnFailure::halt;
   start();
@@ -18,9 +18,9 @@ TEST_F(ProcessorTest, HaltsBeforeARecordThatFails) {
   EXPECT_EQ(taken.error().code, "FailedRecord");
   EXPECT_THAT(taken.error().message, HasSubstr("words/s0/3 failed (Bad: the word is bad)"));
   EXPECT_FALSE(close());
-  EXPECT_EQ(rows(), (Counts{{"a", "1"}}));
-  EXPECT_EQ(position("s0").after.text(), "1");
-  EXPECT_EQ(position("s1").after.text(), "");
+  EXPECT_EQ(rows(), (Counts{{"a", "2"}, {"b", "1"}}));
+  EXPECT_EQ(position("s0").after.text(), "2");
+  EXPECT_EQ(position("s1").after.text(), "1");
   EXPECT_THAT(dead_letters(), IsEmpty());
 
   pipeline.policy.on_failure = OnFailure::dead_letter;
@@ -39,7 +39,7 @@ TEST_F(ProcessorTest, HaltsBeforeARecordAtWhichTheUsersCodeThrows) {
   ASSERT_FALSE(taken);
   EXPECT_THAT(taken.error().message, HasSubstr("words/s0/2 failed (Exception: "));
   EXPECT_FALSE(close());
-  EXPECT_EQ(rows(), Counts());
+  EXPECT_EQ(rows(), (Counts{{"a", "1"}}));
 }
 
 // Skipped is not unseen: the count is all that is left of the record.

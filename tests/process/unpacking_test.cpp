@@ -2,6 +2,7 @@
 
 #include "tests/process/processor_fixture.hpp"
 #include "tests/support/kpl.hpp"
+#include "weir/process/letters.hpp"
 
 namespace weir::process::testing {
 namespace {
@@ -85,6 +86,75 @@ TEST_F(UnpackingTest, NoCommitSplitsAnAggregatedRecord) {
   ASSERT_TRUE(accept(batch("s0", 2, {aggregate(words)})));
   EXPECT_TRUE(close());
   EXPECT_EQ(rows()["w0"], "1430");
+}
+
+// At the bound too: an aggregated record whose failures have no room is not begun, whatever lies before it in the round.
+TEST_F(UnpackingTest, HaltsBeforeAWholeRecordAtTheBound) {
+  unpacking.policy.letters_max = 3;
+  const auto made = [this] {
+    return batch("s0", 1, {aggregate({"a", "bad"}), aggregate({"b"}), "bad", aggregate({"c", "bad", "c", "bad"}), "d"});
+  };
+  start();
+  const auto taken = accept(made());
+  ASSERT_FALSE(taken);
+  EXPECT_THAT(taken.error().message, HasSubstr("record words/s0/4/1 failed (Bad"));
+  EXPECT_FALSE(close());
+  EXPECT_EQ(position("s0").after.text(), "3");
+  EXPECT_EQ(rows(), (Counts{{"a", "1"}, {"b", "1"}}));
+  EXPECT_THAT(dead_letters(), SizeIs(2));
+  EXPECT_EQ(board.totals().user_records, 3U);
+
+  unpacking.policy.letters_max = 4;
+  start();
+  EXPECT_TRUE(accept(made()));
+  EXPECT_TRUE(close());
+  EXPECT_EQ(rows(), (Counts{{"a", "1"}, {"b", "1"}, {"c", "2"}, {"d", "1"}}));
+  EXPECT_EQ(position("s0").after.text(), "5");
+  EXPECT_THAT(dead_letters(), SizeIs(4));
+  EXPECT_EQ(board.totals().user_records, 7U);
+}
+
+TEST_F(UnpackingTest, HaltsBeforeAWholeRecordThatFailsInPart) {
+  unpacking.policy.on_failure = pipelines::OnFailure::halt;
+  start();
+  const auto taken = accept(batch("s0", 1, {aggregate({"a", "b"}), "a", aggregate({"c", "bad"}), "d"}));
+  ASSERT_FALSE(taken);
+  EXPECT_EQ(taken.error().code, "FailedRecord");
+  EXPECT_THAT(taken.error().message, HasSubstr("record words/s0/3/1 failed (Bad"));
+  EXPECT_FALSE(close());
+  EXPECT_EQ(position("s0").after.text(), "2");
+  EXPECT_EQ(rows(), (Counts{{"a", "2"}, {"b", "1"}}));
+}
+
+// Around the size of the parts in which records are unpacked, and beyond it, with room for all, for some and for none.
+TEST_F(UnpackingTest, TakesWholeRecordsOfAnySizeAtAnyBound) {
+  std::uint64_t number = 1;
+  for (const std::size_t size : {1022U, 1023U, 1024U, 1025U, 2048U, 2049U, 3000U}) {
+    for (const std::size_t failing : {0U, 1U, 600U}) {
+      Words words(size, "a");
+      for (std::size_t i = 0; i < failing; ++i) {
+        words[size - 1 - i] = "bad";
+      }
+      for (const std::size_t bound : {0U, 1U, 599U, 600U, 5000U}) {
+        SCOPED_TRACE(std::to_string(size) + " with " + std::to_string(failing) + " failing, bound " +
+                     std::to_string(bound));
+        unpacking.policy.letters_max = bound;
+        const auto before = rows()["a"];
+        const auto counted = before.empty() ? 0 : std::stoul(before);
+        const bool fits = failing <= bound;
+        start();
+        EXPECT_EQ(accept(batch("s0", number, {aggregate({"a", "a"}), aggregate(words), aggregate({"a"})})).ok(),
+                  fits);
+        EXPECT_EQ(close().ok(), fits);
+        EXPECT_EQ(rows()["a"], std::to_string(counted + 2 + (fits ? size - failing + 1 : 0)));
+        EXPECT_EQ(time.run(store.dead_letter_sum("words"))->letters, fits ? failing : 0);
+        EXPECT_EQ(position("s0").after.text(), std::to_string(number + (fits ? 2 : 0)));
+        const LetterProgress progress = [](const LetterOutcome&) -> Task<void> { co_return Result<void>(); };
+        ASSERT_TRUE(time.run(drop_letters(store, unpacking, "test:words", {}, progress)));
+        number += 3;
+      }
+    }
+  }
 }
 
 // After a split the producer sends to the right shard what this one must not count.

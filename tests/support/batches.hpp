@@ -24,6 +24,7 @@ class Batches {
       const auto& text = texts_.back();
       texts_.push_back(std::to_string(first++));
       made.records.push_back({texts_.back(), text, "key", clock_.now()});
+      made.bytes += text.size();
     }
     made.read_up_to = clock_.now();
     return made;

@@ -15,6 +15,7 @@
 
 #include "weir/base/clock.hpp"
 #include "weir/metrics/registry.hpp"
+#include "weir/process/letter_room.hpp"
 #include "weir/stream/source.hpp"
 
 namespace weir::process {
@@ -80,6 +81,9 @@ class Board {
   /// when nothing does.
   void store_trouble(std::string sentence);
 
+  /// The pipeline's, of all its loops.
+  LetterRoom& letter_room() noexcept { return letter_room_; }
+
   /// The pipeline goes no further; the first reason stays.
   void halt(Error reason);
   bool is_halted() const noexcept { return is_halted_.load(std::memory_order_acquire); }
@@ -108,6 +112,7 @@ class Board {
 
   Options options_;
   metrics::Histogram* commit_seconds_ = nullptr;
+  LetterRoom letter_room_;
 
   mutable std::mutex mutex_;
   std::map<stream::ShardId, Shard> shards_;

@@ -24,6 +24,7 @@ namespace weir::process {
 
 struct Origin;
 struct UnpackCounts;
+struct FailedRecord;
 struct HandledBatch;
 class Handling;
 class Unpacking;
@@ -108,14 +109,24 @@ class Processor final : public stream::Sink {
   Duration until_due() const;
   void wake();
   Task<void> take_in(Shard& of, const stream::Batch& batch);
+  Task<void> wait_for_round();
+  Task<void> count_stored_letters();
+  state::ShardAdvance& advance_of(const stream::ShardId& id, Shard& of);
+  void note_taken(Shard& of, const stream::Batch& batch, std::span<const stream::RawRecord> records);
   void end(const stream::Batch& batch, Shard& of, state::ShardAdvance& advance);
-  void take_handled(const stream::Batch& batch, HandledBatch& handled);
+  std::size_t take_some(const stream::Batch& batch, std::span<const stream::RawRecord> records, HandledBatch& handled);
+  std::size_t take_handled(const stream::Batch& batch, std::span<const stream::RawRecord> records,
+                           HandledBatch& handled);
+  std::size_t take_plain(const stream::Batch& batch, std::span<const stream::RawRecord> records);
+  std::size_t take_unpacked(const stream::Batch& batch, std::span<const stream::RawRecord> records);
+  bool take_unpacked_alone(const stream::Batch& batch, std::span<const stream::RawRecord> record);
   void count(const UnpackCounts& counts);
-  void unpack(const stream::Batch& batch, std::span<const stream::RawRecord> records);
-  void fold(const stream::Batch& batch, std::span<const stream::RawRecord> records, std::span<const Origin> origins);
-  void fail(const stream::Batch& batch, const stream::RawRecord& record, Origin origin, std::string code,
-            std::string reason);
-  void halt_at(const state::DeadLetter& letter);
+  bool fold(const stream::Batch& batch, std::span<const stream::RawRecord> records, std::span<const Origin> origins);
+  state::LetterSum room() const;
+  bool fits(const stream::Batch& batch, const state::LetterSum& need, const FailedRecord& first);
+  bool fail(const stream::Batch& batch, const FailedRecord& failed);
+  static state::DeadLetter letter_of(const stream::Batch& batch, const FailedRecord& failed);
+  Error no_room_for(const state::DeadLetter& letter) const;
   void give_up(Error failure);
   void tell(const state::DeadLetter& letter) const;
   bool is_accepted(const stream::Gap& gap, const Shard& of) const;
@@ -143,6 +154,9 @@ class Processor final : public stream::Sink {
   bool settle_wanted_ = false;
   bool closing_ = false;
   std::optional<Error> failure_;
+  // The pipeline goes no further, for the sake of a record that it stands before: all until there is committed still.
+  std::optional<Error> halted_;
+  std::optional<Error> no_room_;  // why the last records were not taken
   Random random_;
   std::stop_token abandon_;
   std::stop_source handlers_end_;  // nothing that they wait for is of use any more
@@ -153,6 +167,7 @@ class Processor final : public stream::Sink {
   Signal written_;          // a round was committed, or never will be
   std::stop_source nap_;    // ends the committer's wait
   std::vector<pipelines::Failure> failures_;
+  std::unique_ptr<pipelines::Deltas> scratch_;  // what is folded to see whether it fails
 };
 
 }  // namespace weir::process

@@ -49,6 +49,9 @@ class Unpacker {
   /// The next user record, in order; false after the last one.
   bool next(UserRecord& record);
 
+  /// How many user records the opened one holds, those that `next` leaves out among them.
+  std::size_t size() const noexcept { return size_; }
+
   /// How many `next` has left out so far.
   std::uint32_t misplaced() const noexcept { return misplaced_; }
 
@@ -62,6 +65,7 @@ class Unpacker {
   std::vector<HashKey> hash_keys_;
   std::vector<Place> places_;  // of the keys, found out when first asked for
   std::string_view rest_;      // of the message, from the next user record on
+  std::size_t size_ = 0;
   std::uint32_t sub_ = 0;
   std::uint32_t misplaced_ = 0;
 };
