@@ -152,8 +152,8 @@ void Processor::count(const UnpackCounts& counts) {
   totals.broken_aggregates += counts.broken;
 }
 
-// Whether there was room for all that failed. Where not, what lies behind is not folded, but what lies before is: whoever
-// gives several must have seen that there is room, and another loop can only have taken it in that very moment.
+// Whether there was room for all that failed. Where not, what lies behind is not folded, but what lies before is:
+// whoever gives several must have seen that there is room, and another loop can only have taken it in that very moment.
 bool Processor::fold(const stream::Batch& batch, std::span<const stream::RawRecord> records,
                      std::span<const Origin> origins) {
   bool all = true;
@@ -198,8 +198,7 @@ bool Processor::fail(const stream::Batch& batch, const FailedRecord& failed) {
   }
   auto letter = letter_of(batch, failed);
   const state::LetterSum bound{policy_.letters_max, policy_.letter_bytes_max};
-  if (policy_.on_failure == OnFailure::halt ||
-      !context_.board->letter_room().take(bound, failed.record.data.size())) {
+  if (policy_.on_failure == OnFailure::halt || !context_.board->letter_room().take(bound, failed.record.data.size())) {
     no_room_ = no_room_for(letter);
     return false;
   }
@@ -225,8 +224,8 @@ state::DeadLetter Processor::letter_of(const stream::Batch& batch, const FailedR
 }
 
 Error Processor::no_room_for(const state::DeadLetter& letter) const {
-  const auto record = fmt::format("record {} failed ({}: {})", event_id_text(context_.stream, letter.id()), letter.code,
-                                  letter.reason);
+  const auto record =
+      fmt::format("record {} failed ({}: {})", event_id_text(context_.stream, letter.id()), letter.code, letter.reason);
   if (policy_.on_failure == OnFailure::halt) {
     return refused("FailedRecord", record + ", and the pipeline's policy is to halt");
   }

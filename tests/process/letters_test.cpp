@@ -191,7 +191,8 @@ TEST_F(LettersTest, HaltsAtTheBoundOfBytes) {
   EXPECT_THAT(dead_letters(), SizeIs(1));
 }
 
-// What one loop is about to commit leaves no room to another; a look into the store that a commit overtook says nothing.
+// What one loop is about to commit leaves no room to another; a look into the store that a commit overtook says
+// nothing.
 TEST(LetterRoom, IsSharedByAllLoops) {
   const state::LetterSum bound{3, 100};
   LetterRoom room;

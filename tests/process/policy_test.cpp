@@ -5,8 +5,8 @@ namespace {
 
 using pipelines::OnFailure;
 
-// Who halts wants to look before anything goes on. The record is not passed, all before it is counted, and what else was
-// folded beside it is neither lost nor counted twice.
+// Who halts wants to look before anything goes on. The record is not passed, all before it is counted, and what else
+// was folded beside it is neither lost nor counted twice.
 TEST_F(ProcessorTest, HaltsBeforeARecordThatFails) {
   pipeline.policy.on_failure = OnFailure::halt;
   start();

@@ -88,7 +88,8 @@ TEST_F(UnpackingTest, NoCommitSplitsAnAggregatedRecord) {
   EXPECT_EQ(rows()["w0"], "1430");
 }
 
-// At the bound too: an aggregated record whose failures have no room is not begun, whatever lies before it in the round.
+// At the bound too: an aggregated record whose failures have no room is not begun, whatever lies before it in the
+// round.
 TEST_F(UnpackingTest, HaltsBeforeAWholeRecordAtTheBound) {
   unpacking.policy.letters_max = 3;
   const auto made = [this] {
@@ -143,8 +144,7 @@ TEST_F(UnpackingTest, TakesWholeRecordsOfAnySizeAtAnyBound) {
         const auto counted = before.empty() ? 0 : std::stoul(before);
         const bool fits = failing <= bound;
         start();
-        EXPECT_EQ(accept(batch("s0", number, {aggregate({"a", "a"}), aggregate(words), aggregate({"a"})})).ok(),
-                  fits);
+        EXPECT_EQ(accept(batch("s0", number, {aggregate({"a", "a"}), aggregate(words), aggregate({"a"})})).ok(), fits);
         EXPECT_EQ(close().ok(), fits);
         EXPECT_EQ(rows()["a"], std::to_string(counted + 2 + (fits ? size - failing + 1 : 0)));
         EXPECT_EQ(time.run(store.dead_letter_sum("words"))->letters, fits ? failing : 0);

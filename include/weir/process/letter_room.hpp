@@ -8,8 +8,8 @@
 
 namespace weir::process {
 
-/// How much room a pipeline has for dead letters: what its store holds, or held when somebody looked, and what its loops
-/// are about to commit. So it says too much rather than too little is taken. Any thread.
+/// How much room a pipeline has for dead letters: what its store holds, or held when somebody looked, and what its
+/// loops are about to commit. So it says too much rather than too little is taken. Any thread.
 class LetterRoom {
  public:
   /// Somebody has looked into the store.

@@ -164,8 +164,8 @@ class Processor final : public stream::Sink {
   std::optional<Forward> on_abandon_;
   std::optional<Forward> on_halt_;
   Duration observed_at_;
-  Signal written_;          // a round was committed, or never will be
-  std::stop_source nap_;    // ends the committer's wait
+  Signal written_;  // a round was committed, or never will be
+  std::stop_source nap_;  // ends the committer's wait
   std::vector<pipelines::Failure> failures_;
   std::unique_ptr<pipelines::Deltas> scratch_;  // what is folded to see whether it fails
 };
