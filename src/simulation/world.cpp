@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <ranges>
 #include <utility>
 
 #include "weir/base/task_group.hpp"
@@ -177,19 +178,39 @@ void World::choose_pipelines(bool last) {
     if (i == 0 || last || random_.below(3) > 0) {
       life_->running.push_back(i);
     }
-    if (i > 0) {
-      continue;
+    if (i == 0) {
+      choose_definition(last);
     }
-    const bool is_stored = now(store_->definition(counted.name())).has_value();
-    if (options_.changed != nullptr && is_stored && !last && random_.below(12) == 0) {
-      life_->changed = true;
-      say("another definition is tried");
-    } else if (options_.grown != nullptr && counted.pipeline() != options_.grown && random_.below(6) == 0) {
-      counted.definitions.back().up_to = now(store_->positions(counted.name(), source_name));
-      counted.definitions.push_back({options_.grown, {}});
-      say("aggregates are added");
+    if (const auto strict = last ? nullptr : strict_one(counted.pipeline()); strict != nullptr) {
+      life_->strict[i] = strict;
     }
   }
+}
+
+// What becomes of the first one.
+void World::choose_definition(bool last) {
+  auto& counted = counted_.front();
+  const bool is_stored = now(store_->definition(counted.name())).has_value();
+  if (options_.changed != nullptr && is_stored && !last && random_.below(12) == 0) {
+    life_->changed = true;
+    say("another definition is tried");
+  } else if (options_.grown != nullptr && counted.pipeline() != options_.grown && random_.below(6) == 0) {
+    counted.definitions.back().up_to = now(store_->positions(counted.name(), source_name));
+    counted.definitions.push_back({options_.grown, {}});
+    say("aggregates are added");
+  }
+}
+
+// For some starts, and for those it is made of; null: as ever.
+pipelines::PipelinePtr World::strict_one(const pipelines::PipelinePtr& pipeline) {
+  std::vector<pipelines::PipelinePtr> fit;
+  for (const auto& strict : options_.strict) {
+    if (strict->name() == pipeline->name() && strict->definition() == pipeline->definition()) {
+      fit.push_back(strict);
+    }
+  }
+  const auto draw = random_.below(3 * (1 + fit.size()));
+  return draw < fit.size() ? fit[draw] : nullptr;
 }
 
 void World::start_life(bool last) {
@@ -253,7 +274,10 @@ void World::start_life(bool last) {
   for (std::size_t i = 0; i < places.size(); ++i) {
     auto& job = places[i].job;
     auto& counted = counted_[life.running[i]];
-    job.pipeline = life.changed && i == 0 ? options_.changed : counted.pipeline();
+    const auto strict = life.strict.find(life.running[i]);
+    job.pipeline = life.changed && i == 0        ? options_.changed
+                   : strict != life.strict.end() ? strict->second
+                                                 : counted.pipeline();
     job.store = store;
     job.deduper = deduper;
     if (counted.effects) {
@@ -262,9 +286,11 @@ void World::start_life(bool last) {
     }
   }
   life.host = std::make_unique<worker::Host>(*source, std::move(places), life.options);
-  say(fmt::format("start {}: {} loops, pipelines {}{}{}", outcome_.starts, life.options.threads,
-                  fmt::join(life.running, " "), life.options.accept_loss ? ", accepting losses" : "",
-                  last ? ", until caught up" : ""));
+  const auto strict = std::views::keys(life.strict);
+  say(fmt::format("start {}: {} loops, pipelines {}{}{}{}", outcome_.starts, life.options.threads,
+                  fmt::join(life.running, " "),
+                  strict.empty() ? "" : fmt::format(", strict {}", fmt::join(strict.begin(), strict.end(), " ")),
+                  life.options.accept_loss ? ", accepting losses" : "", last ? ", until caught up" : ""));
   time_.start(live(life), life.outcome);
 }
 

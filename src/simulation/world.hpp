@@ -56,6 +56,8 @@ class World {
   void start_life(bool last);
   void forget_first_reads();
   void choose_pipelines(bool last);
+  void choose_definition(bool last);
+  pipelines::PipelinePtr strict_one(const pipelines::PipelinePtr& pipeline);
   Task<std::vector<worker::Report>> live(Life& life);
   void advance(Duration time);
   bool step(Duration until);
@@ -63,6 +65,7 @@ class World {
   void end_life();
   void judge_end(const Life& life);
   void judge_error(const Life& life, const Error& error);
+  void check_halt(const Life& life, const Error& error);
   bool run_to_end(Life& life);
 
   void check_totals();
@@ -121,6 +124,7 @@ struct World::Life {
   std::unique_ptr<worker::Host> host;
   std::vector<std::size_t> running;  // of the pipelines
   bool changed = false;              // the first by a definition that is not the stored one
+  std::map<std::size_t, pipelines::PipelinePtr> strict;  // those among them that may halt at a record that fails
   std::optional<Result<std::vector<worker::Report>>> outcome;
   bool stop_asked = false;
 };

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "simulation/world.hpp"
+#include "weir/process/letters.hpp"
 
 namespace weir::simulation {
 
@@ -42,6 +43,8 @@ void World::judge_error(const Life& life, const Error& error) {
     }
     say("a new state");
     new_store();
+  } else if ((error.code == "FailedRecord" || error.code == "DeadLettersFull") && !life.strict.empty()) {
+    check_halt(life, error);
   } else if (error.code == "DefinitionChanged" && life.changed) {
     return;
   } else if (life.stop_asked && error.is_stopped()) {
@@ -52,6 +55,38 @@ void World::judge_error(const Life& life, const Error& error) {
     return;
   } else if (!(faults_may_end_it_ && error.next == Next::retry)) {
     problem(fmt::format("it ends without a cause: {}", to_string(error)));
+  }
+}
+
+// All before the record that it names is counted, but what retention took, and it is not.
+void World::check_halt(const Life& life, const Error& error) {
+  if (life.link.met_fault) {
+    return;
+  }
+  constexpr std::string_view begins = "record ";
+  const auto text = std::string_view(error.message).substr(begins.size());
+  const auto at = process::parse_event_id(source_name, text.substr(0, text.find(' ')));
+  if (!at) {
+    problem(fmt::format("it halts and does not say where: {}", error.message));
+    return;
+  }
+  const auto is_before = [&](const Counted& counted) {
+    const auto positions = now(store_->positions(counted.name(), source_name));
+    const auto* history = history_of(positions.stream);
+    const auto shard = positions.shards.find(at->shard);
+    if (history == nullptr || shard == positions.shards.end()) {
+      return false;
+    }
+    const auto logged = std::ranges::find(history->shards, at->shard, &emulator::Kinesis::LoggedShard::id);
+    return logged != history->shards.end() && shard->second.after < at->sequence_number &&
+           std::ranges::none_of(logged->records, [&](const auto& record) {
+             const stream::SequenceNumber number(record.sequence_number);
+             return !shard->second.after.empty() && shard->second.after < number && number < at->sequence_number &&
+                    record.arrival + history->retention >= time_.now();
+           });
+  };
+  if (std::ranges::none_of(life.strict, [&](const auto& strict) { return is_before(counted_[strict.first]); })) {
+    problem(fmt::format("it has not counted all before the record at which it halts: {}", error.message));
   }
 }
 

@@ -1,5 +1,6 @@
 # Installs the build into a directory of its own, and builds and runs somebody else's project against it.
-#   cmake -DBUILD=... -DSOURCE=... -DCOMPILER=... -DCOMMAND=weir|"" -DREADME=... -DPROGRAM=... -P check.cmake
+#   cmake -DBUILD=... -DSOURCE=... -DCOMPILER=... -DCOMMAND=weir|"" -DREADME=... -DPROGRAM=...
+#     -DSIMULATED=... -P check.cmake
 set(work ${BUILD}/install_test)
 file(REMOVE_RECURSE ${work})
 
@@ -58,3 +59,15 @@ set(configure ${CMAKE_COMMAND} -G Ninja -S ${work}/printed -DCMAKE_CXX_COMPILER=
     -DCMAKE_PREFIX_PATH=${work}/moved)
 expect_success(${configure} -B ${work}/mine)
 expect_success(${CMAKE_COMMAND} --build ${work}/mine)
+
+# Somebody's pipeline in the simulation, as the example has it.
+file(WRITE ${work}/simulated/CMakeLists.txt "cmake_minimum_required(VERSION 3.25)\nproject(simulated LANGUAGES CXX)\n"
+     "set(CMAKE_CXX_STANDARD 20)\nfind_package(weir 0.1 REQUIRED COMPONENTS decode pipeline simulation)\n"
+     "add_executable(simulated ${SIMULATED})\ntarget_link_libraries(simulated PRIVATE weir::weir)\n")
+expect_success(${CMAKE_COMMAND} -G Ninja -S ${work}/simulated -DCMAKE_CXX_COMPILER=${COMPILER}
+    -DCMAKE_PREFIX_PATH=${work}/moved -B ${work}/simulate)
+expect_success(${CMAKE_COMMAND} --build ${work}/simulate)
+expect_success(${work}/simulate/simulated)
+if(NOT output MATCHES "^200 seeds, [1-9][0-9]* crashes: all totals exact\n$")
+  message(FATAL_ERROR "the simulated pipeline printed: ${output}")
+endif()

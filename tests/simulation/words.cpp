@@ -59,6 +59,13 @@ Options word_options(std::uint64_t seed) {
   static const auto changed = words("words").key(&Word::value).build().value();
   static const auto other = words("other").build().value();
   static const auto third = words("third").keep("mean", mean(&Word::value)).build().value();
+  pipelines::FailurePolicy to_halt;
+  to_halt.on_failure = pipelines::OnFailure::halt;
+  pipelines::FailurePolicy few;
+  few.letters_max = 3;
+  static const std::vector<pipelines::PipelinePtr> strict{words("words").on_failure(to_halt).build().value(),
+                                                          words("words").on_failure(few).build().value(),
+                                                          words("other").on_failure(to_halt).build().value()};
   static const auto handler = pipeline<Word>("handler").decode(decode_word).handler(handle).build().value();
   Options options;
   options.seed = seed;
@@ -66,6 +73,7 @@ Options word_options(std::uint64_t seed) {
   options.pipeline = counted;
   options.grown = grown;
   options.changed = changed;
+  options.strict = strict;
   switch (seed % 3) {
     case 1:
       options.others = {other};

@@ -53,6 +53,9 @@ struct Options {
   pipelines::PipelinePtr grown;
   /// Another definition by the name of `pipeline`, where set: tried at some starts, which must be refused.
   pipelines::PipelinePtr changed;
+  /// The same as `pipeline` or one of `others` that keeps totals, but for what becomes of records that fail: to halt, or
+  /// a lower bound of dead letters. Tried at some starts. All before the record at which one halts must be counted then.
+  std::vector<pipelines::PipelinePtr> strict;
   /// Makes a record's payload.
   std::function<std::string(Random&)> payload;
   std::size_t events_max = 40;
