@@ -53,8 +53,9 @@ struct Options {
   pipelines::PipelinePtr grown;
   /// Another definition by the name of `pipeline`, where set: tried at some starts, which must be refused.
   pipelines::PipelinePtr changed;
-  /// The same as `pipeline` or one of `others` that keeps totals, but for what becomes of records that fail: to halt, or
-  /// a lower bound of dead letters. Tried at some starts. All before the record at which one halts must be counted then.
+  /// The same as `pipeline` or one of `others` that keeps totals, but for what becomes of records that fail: to halt,
+  /// or a lower bound of dead letters. Tried at some starts. All before the record at which one halts must be counted
+  /// then.
   std::vector<pipelines::PipelinePtr> strict;
   /// Makes a record's payload.
   std::function<std::string(Random&)> payload;
@@ -73,9 +74,9 @@ struct Options {
 
 struct Outcome {
   std::vector<std::string> problems;  ///< none: the totals are exact, and everything missing is on record
-  std::vector<std::string> history;   ///< what happened, a line each
-  std::uint64_t records = 0;          ///< put
-  std::uint64_t starts = 0;           ///< of the process
+  std::vector<std::string> history;  ///< what happened, a line each
+  std::uint64_t records = 0;  ///< put
+  std::uint64_t starts = 0;  ///< of the process
   std::uint64_t crashes = 0;
   std::uint64_t gaps = 0;
   std::uint64_t refusals = 0;
