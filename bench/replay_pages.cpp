@@ -16,6 +16,8 @@ namespace {
 constexpr std::string_view number_head = "495903382714902566085596925383615710959215759";
 constexpr int page_digits = 6;
 constexpr int record_digits = 5;
+constexpr int user_digits = 7;
+constexpr std::string_view user_head = R"("user":"user-)";
 constexpr std::string_view iterator_head = "replay-iterator-";
 constexpr std::uint32_t lag_when_built = 0x7fffffff;  // five bytes, whatever it becomes
 
@@ -55,7 +57,7 @@ std::optional<Integer> integer_of(std::string_view text) {
 
 std::string page_view(std::uint32_t key, Random& random) {
   return fmt::format(
-      R"({{"id":"{:012}","time":"2026-11-24T06:05:30.123Z","user":"user-{:06}","session":"0d4f8e12-77aa-4b1e-9d0c-{:012}",)"
+      R"({{"id":"{:012}","time":"2026-11-24T06:05:30.123Z","user":"user-{:07}","session":"0d4f8e12-77aa-4b1e-9d0c-{:012}",)"
       R"("page":"/products/{:06}","referrer":"https://example.com/search?q={:06}","agent":"Mozilla/5.0 X11 Linux x86_64",)"
       R"("status":200,"bytes":{},"millis":{},"cached":false,"geo":{{"country":"US","zip":"{:05}"}}}})",
       random.below(1'000'000'000'000), key, random.below(1'000'000'000'000), random.below(100'000),
@@ -91,7 +93,8 @@ ReplayPages::Buffer ReplayPages::build(std::uint32_t shard, std::uint32_t record
     writer.timestamp("ApproximateArrivalTimestamp", Timestamp(std::chrono::milliseconds(1'764'000'000'000 + record)));
     const auto data = page_view(keys[record], random);
     writer.blob("Data", data);
-    const auto partition_key = fmt::format("user-{:06}", keys[record]);
+    buffer.users.push_back(buffer.body.size() - data.size() + data.find(user_head) + user_head.size());
+    const auto partition_key = fmt::format("user-{:07}", keys[record]);
     writer.text("PartitionKey", partition_key);
     writer.text("EncryptionType", "NONE");
     writer.end_map();
@@ -108,6 +111,13 @@ std::string_view ReplayPages::page(Place place) {
   const auto next = past ? place.page : place.page + 1;
   for (const auto at : buffer.numbers) {
     put_digits(buffer.body, at, place.page, page_digits);
+  }
+  if (options_.spread) {
+    const std::uint64_t first = std::uint64_t{place.page} * options_.records_per_page;
+    for (std::size_t i = 0; i < buffer.users.size(); ++i) {
+      const auto user = ((first + i) * options_.shards + place.shard) % options_.keys;
+      put_digits(buffer.body, buffer.users[i], static_cast<std::uint32_t>(user), user_digits);
+    }
   }
   put_digits(buffer.body, buffer.iterator, next, page_digits);
   const std::uint32_t pages_left = options_.pages_per_shard - std::min(next, options_.pages_per_shard);

@@ -14,7 +14,7 @@ namespace weir::bench {
 std::string page_view(std::uint32_t key, Random& random);
 
 /// What the replay server serves: GetRecords replies in CBOR, built once. A reply differs from the next one of
-/// its buffer only in digits of fixed width (sequence numbers, iterator) and the lag, which are set in place: a
+/// its buffer only in digits of fixed width (sequence numbers, iterator, spread keys) and the lag, set in place: a
 /// stream of any length comes out of little memory, and its sequence numbers grow as a real one's.
 class ReplayPages {
  public:
@@ -23,6 +23,7 @@ class ReplayPages {
     std::uint32_t pages_per_shard = 25;
     std::uint32_t records_per_page = 10'000;
     std::uint32_t keys = 10'000;  // Zipf 1.0
+    bool spread = false;          // instead: one key after the other, up to the last and again
     std::uint64_t seed = 1;
   };
   /// Where a reader of a shard stands: before this page.
@@ -51,6 +52,7 @@ class ReplayPages {
   struct Buffer {
     std::string body;
     std::vector<std::size_t> numbers;  // where each record's page digits are
+    std::vector<std::size_t> users;    // where each record's user digits are
     std::size_t iterator = 0;
     std::size_t lag = 0;
   };

@@ -271,6 +271,7 @@ int main(int argc, char** argv) {
   app.add_option("--pages", options.pages_per_shard, "replies per shard");
   app.add_option("--records", options.records_per_page, "records per reply")->check(CLI::Range(1, 10'000));
   app.add_option("--keys", options.keys);
+  app.add_flag("--spread", options.spread, "one key after the other, in place of Zipf 1.0");
   CLI11_PARSE(app, argc, argv);
   std::signal(SIGPIPE, SIG_IGN);
 

@@ -75,6 +75,12 @@ kill -INT "$server"
 wait "$server"
 server=
 
+# An hour of a stream of 10,000 records a second, every key as often as any other.
+start_server --pages 900 --keys 5000000 --spread
+memory=$("$programs/bench_weir_count" --endpoint "$url" --state "$work/hour" --memory)
+stop_server
+rm -rf "$work/hour"
+
 start_server --shards 1000 --pages 0 --records 1 --keys 1
 idle=$("$programs/bench_weir_count" --endpoint "$url" --state "$work/idle" --idle-seconds "${IDLE_SECONDS:-20}")
 stop_server
@@ -85,5 +91,7 @@ echo "bench ratio_count $(awk "BEGIN { printf \"%.3f\", $limit / $weir }") ratio
 echo "bench state_us_per_row $(sed -n 's/.*cpu *\([0-9.]*\) us.*/\1/p' "$work/rows.txt") us"
 echo "bench local_put_per_s $(echo "$exchange" | field put_per_s) records/s"
 echo "bench local_get_bytes_per_s $(echo "$exchange" | field get_bytes_per_s) B/s"
+echo "bench hour_5m_keys_rss_quarter_mb $(echo "$memory" | field quarter_mb) MB"
+echo "bench hour_5m_keys_rss_end_mb $(echo "$memory" | field end_mb) MB"
 echo "bench idle_1000_shards_rss_mb $(echo "$idle" | field rss_mb) MB"
 echo "bench idle_1000_shards_cpu_percent $(echo "$idle" | field cpu_percent) percent"

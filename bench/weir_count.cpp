@@ -1,6 +1,7 @@
 // The same stream as bench_limit's, the way a program reads it with Weir: a worker on one thread, JSON to a
 // struct, a count by key, committed to RocksDB every 100,000 records or second. Prints the same line. With
-// --idle-seconds it reads a stream that has nothing, for that long, and prints what that costs.
+// --idle-seconds it reads a stream that has nothing, for that long, and prints what that costs. With --memory it
+// prints how much memory it had after a quarter of the records, at the end, and at most.
 #include <fmt/format.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -12,10 +13,12 @@
 #include <cstdio>
 #include <fstream>
 #include <mutex>
+#include <span>
 #include <stop_token>
 #include <string>
 #include <string_view>
 #include <thread>
+#include <vector>
 
 #include "weir/weir.hpp"
 
@@ -73,7 +76,30 @@ class IdleMeter {
   std::jthread thread_;
 };
 
-weir::Result<weir::worker::Report> run(const std::string& endpoint, const std::string& state, int idle_seconds) {
+/// How the memory went with the records.
+struct MemoryMeter {
+  struct Sample {
+    std::uint64_t records = 0;
+    double mb = 0;
+  };
+  std::vector<Sample> samples;
+
+  void take(std::span<const weir::process::Board* const> boards) {
+    samples.push_back({boards.front()->totals().records, resident_mb()});
+  }
+  void print() const {
+    if (samples.empty()) {
+      return;
+    }
+    const auto quarter = std::ranges::find_if(
+        samples, [all = samples.back().records](const Sample& sample) { return sample.records >= all / 4; });
+    const auto most = std::ranges::max_element(samples, {}, &Sample::mb);
+    fmt::print("memory quarter_mb {:.0f} end_mb {:.0f} most_mb {:.0f}\n", quarter->mb, samples.back().mb, most->mb);
+  }
+};
+
+weir::Result<weir::worker::Report> run(const std::string& endpoint, const std::string& state, int idle_seconds,
+                                       MemoryMeter* memory) {
   weir::aws::SettingsOptions where;
   where.endpoint = endpoint;
   WEIR_TRY(const auto settings, weir::aws::resolve_settings(where));
@@ -90,6 +116,10 @@ weir::Result<weir::worker::Report> run(const std::string& endpoint, const std::s
   options.until_caught_up = idle_seconds == 0;
   IdleMeter idle(idle_seconds);
   options.stop = idle.stop();
+  if (memory != nullptr) {
+    options.watch = [memory](std::span<const weir::process::Board* const> boards) { memory->take(boards); };
+    options.watch_interval = std::chrono::milliseconds(200);
+  }
   options.log = [](weir::LogLevel level, std::string_view line) {
     if (level >= weir::LogLevel::warning) {
       fmt::print(stderr, "{}\n", line);
@@ -108,8 +138,11 @@ int main(int argc, char** argv) {
   app.add_option("--state", state, "a directory that does not exist yet")->required();
   int idle_seconds = 0;
   app.add_option("--idle-seconds", idle_seconds);
+  bool measures_memory = false;
+  app.add_flag("--memory", measures_memory);
   CLI11_PARSE(app, argc, argv);
-  const auto report = run(endpoint, state, idle_seconds);
+  MemoryMeter memory;
+  const auto report = run(endpoint, state, idle_seconds, measures_memory ? &memory : nullptr);
   if (!report) {
     fmt::print(stderr, "{}\n", to_string(report.error()));
     return 1;
@@ -122,6 +155,7 @@ int main(int argc, char** argv) {
     fmt::print(stderr, "{} records, {} dead letters\n", records, report->totals.dead_letters);
     return 1;
   }
+  memory.print();
   fmt::print("records {} commits {} cpu_ns_per_record {:.1f}\n", records, report->totals.commits,
              cpu_seconds() * 1e9 / static_cast<double>(records));
 }
