@@ -5,8 +5,11 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 weir=${WEIR:-build/weir}
 data=examples/data/flights.jsonl.gz
-# Nobody's settings but the demo's own.
-unset AWS_ENDPOINT_URL AWS_ENDPOINT_URL_KINESIS AWS_PROFILE AWS_DEFAULT_PROFILE AWS_REGION AWS_DEFAULT_REGION
+# Nobody's settings but the demo's own: no flight may ever reach a real account.
+for name in $(compgen -e AWS_ || true); do
+  unset "$name"
+done
+export AWS_CONFIG_FILE=/dev/null AWS_SHARED_CREDENTIALS_FILE=/dev/null
 bold='' plain=''
 if [[ -t 1 && -z ${NO_COLOR:-} && ${TERM:-dumb} != dumb ]]; then
   bold=$'\e[1m' plain=$'\e[0m'
@@ -39,13 +42,13 @@ local_pid=$!
 listening=
 read -r listening <"$work/listening" || { cat "$work/local.err" >&2; exit 1; }
 echo "$listening"
-export AWS_ENDPOINT_URL=${listening##* }
+endpoint=${listening##* }
 
 show "zcat ${data##*/} | weir put flights"
-zcat "$data" | "$weir" put flights
+zcat "$data" | "$weir" put flights --endpoint "$endpoint"
 
 show "weir run examples/flights.yaml --until-caught-up"
-"$weir" run examples/flights.yaml --until-caught-up --state "$work/state" --json >"$work/run.json"
+"$weir" run examples/flights.yaml --endpoint "$endpoint" --until-caught-up --state "$work/state" --json >"$work/run.json"
 
 show "weir query examples/flights.yaml --top 10 --by flights"
 "$weir" query examples/flights.yaml --state "$work/state" --top 10 --by flights

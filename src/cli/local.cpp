@@ -56,7 +56,13 @@ class Local final : public Command {
     streams_options.seed = Random::from_machine()();
     emulator::Kinesis kinesis(streams_options);
     WEIR_CHECK(add_faults(kinesis));
+    std::uint64_t shards = 0;
     for (const auto& stream : streams) {
+      shards += stream.shards;
+      if (shards > streams_options.shards_max) {
+        return misuse(fmt::format("--streams: {}: found {} shards, expected at most {} in all streams", stream.name,
+                                  stream.shards, streams_options.shards_max));
+      }
       if (auto made = kinesis.create(stream.name, stream.shards); !made) {
         return misuse(fmt::format("--streams: {}: {}", stream.name, made.error().message));
       }

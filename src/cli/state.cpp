@@ -79,7 +79,7 @@ class StateShow final : public StateCommand {
       const auto ended = shard["ended"].boolean().value_or(false);
       text += fmt::format("\n{}  {}{}\n", console.paint_out(Ink::bold, printable(shard.text("shard"))),
                           ended           ? "read to its end"
-                          : after.empty() ? "not read yet"
+                          : after.empty() ? "no record counted yet"
                                           : "read",
                           after.empty() ? "" : fmt::format(" up to a record of {}", printable(shard.text("arrival"))));
       text += after.empty() ? "" : fmt::format("  {}\n", printable(after));

@@ -33,6 +33,19 @@ std::size_t distance(std::string_view left, std::string_view right) {
 
 bool continues(char byte) noexcept { return (static_cast<unsigned char>(byte) & 0xC0U) == 0x80U; }
 
+// The character at the front that would turn around or break what follows it on a terminal, whoever wrote it into a
+// key: U+200E, U+200F, U+2028 to U+202E, U+2066 to U+2069, each three bytes of UTF-8. 0: none.
+unsigned turning_character(std::string_view text) {
+  if (text.size() < 3 || text[0] != '\xe2') {
+    return 0;
+  }
+  const auto byte = [&](std::size_t at) { return static_cast<unsigned>(static_cast<unsigned char>(text[at])); };
+  const unsigned code = 0x2000U + ((byte(1) & 0x3fU) << 6U) + (byte(2) & 0x3fU);
+  const bool turns =
+      code == 0x200e || code == 0x200f || (code >= 0x2028 && code <= 0x202e) || (code >= 0x2066 && code <= 0x2069);
+  return turns ? code : 0;
+}
+
 }  // namespace
 
 std::string with_commas(std::string_view digits) {
@@ -107,13 +120,19 @@ std::string cut_to_width(std::string_view text, std::size_t columns) {
 
 std::string printable(std::string_view text) {
   std::string out;
-  for (const char byte : text) {
-    const auto value = static_cast<unsigned char>(byte);
+  while (!text.empty()) {
+    const auto value = static_cast<unsigned char>(text.front());
+    if (const auto turning = turning_character(text); turning != 0) {
+      out += fmt::format("\\u{:04x}", turning);
+      text.remove_prefix(3);
+      continue;
+    }
     if (value < 0x20 || value == 0x7f) {
       out += fmt::format("\\x{:02x}", value);
     } else {
-      out += byte;
+      out += text.front();
     }
+    text.remove_prefix(1);
   }
   return out;
 }

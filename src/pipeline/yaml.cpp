@@ -79,7 +79,8 @@ std::string_view nearest(std::string_view found, std::initializer_list<std::stri
   std::string_view best;
   std::size_t least = 1 + found.size() / 3;
   for (const auto word : words) {
-    const auto away = distance(found, word);
+    // The same letters in another order are one slip, not two.
+    const auto away = std::min(distance(found, word), std::ranges::is_permutation(found, word) ? 1U : SIZE_MAX);
     if (away <= least) {
       best = word;
       least = away - (away == 0 ? 0 : 1);

@@ -147,8 +147,11 @@ Error state_in_use(std::string_view path) {
 }
 
 Error state_foreign(std::string_view path, std::string_view found) {
-  return refused("StateForeign",
-                 fmt::format("{} is no state directory of Weir ({}); give an empty or new directory", path, found));
+  return refused(
+      "StateForeign",
+      fmt::format(
+          "{} is no state directory of Weir ({}); give that of a state, or for a new one an empty or new directory",
+          path, found));
 }
 
 Error state_unusable(std::string_view path, std::string_view why) {
@@ -182,6 +185,15 @@ Result<Directory> Directory::claim(const std::string& path) {
   // A database there would tell it as if it were for a while, in words of its own.
   if (::faccessat(AT_FDCWD, path.c_str(), R_OK | W_OK | X_OK, AT_EACCESS) != 0) {
     return state_failed(path, errno);
+  }
+  // Whoever else claims it at this moment holds this for as long: of several first starts one makes the marker, and
+  // nobody replaces one that is held.
+  const File claiming(directory, O_RDONLY | O_DIRECTORY);
+  if (!claiming.good()) {
+    return state_failed(path, errno);
+  }
+  if (::flock(claiming.get(), LOCK_EX | LOCK_NB) != 0) {
+    return errno == EWOULDBLOCK ? state_in_use(path) : state_failed(path, errno);
   }
   std::error_code code;
   const auto marker = directory / marker_name;

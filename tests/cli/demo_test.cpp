@@ -9,10 +9,11 @@ namespace weir::cli {
 namespace {
 
 struct DemoTest : CommandTest {
-  Child::End demo(const std::string& command) const {
+  Child::End demo(const std::string& command, const std::vector<std::string>& variables = {}) const {
     Child::Options options;
     options.program = WEIR_SOURCE_DIR "/examples/demo.sh";
     options.environment = {"WEIR=" + command, "TMPDIR=" + directory.string(), "HOME=" + directory.string()};
+    options.environment.insert(options.environment.end(), variables.begin(), variables.end());
     Child child(options);
     return child.finish();
   }
@@ -36,6 +37,25 @@ TEST_F(DemoTest, CountsTheFlightsAndChecksItsTotals) {
   EXPECT_EQ(airports, 10);
   EXPECT_THAT(end.out, HasSubstr("\nTry next: "));
   EXPECT_TRUE(std::filesystem::is_empty(directory)) << "it leaves files behind";
+}
+
+// Whoever has an account must not find 20,000 flights in it, whatever their settings say of endpoints. The proxy is
+// dead: nothing of this test can leave the machine.
+TEST_F(DemoTest, MindsNobodysSettings) {
+  std::filesystem::create_directory(directory / ".aws");
+  write_file(".aws/config",
+             "[default]\nregion = eu-west-1\naws_access_key_id = AKIAEXAMPLE\naws_secret_access_key = secret\n"
+             "ignore_configured_endpoint_urls = true\n");
+  const std::vector<std::string> theirs[] = {{},
+                                             {"AWS_IGNORE_CONFIGURED_ENDPOINT_URLS=true"},
+                                             {"AWS_ACCESS_KEY_ID=AKIAEXAMPLE"},
+                                             {"AWS_USE_FIPS_ENDPOINT=true", "AWS_PROFILE=nobody"}};
+  for (auto variables : theirs) {
+    variables.emplace_back("https_proxy=http://127.0.0.1:9");
+    const auto end = demo(WEIR_COMMAND, variables);
+    EXPECT_EQ(end.status, 0) << end.err;
+    EXPECT_THAT(end.out, HasSubstr("Every total equals what awk counts in the file."));
+  }
 }
 
 // A demo that cannot fail proves nothing: one flight too many at one airport must be told.

@@ -26,6 +26,12 @@ struct LocalTest : CommandTest {
   }
 };
 
+TEST_F(LocalTest, SaysHowManyShardsThereMayBe) {
+  const auto end = run({"local", "--port", "0", "--streams", "a:15000,b:5001"});
+  EXPECT_EQ(end.status, 2);
+  EXPECT_THAT(end.err, HasSubstr("--streams: b: found 5001 shards, expected at most 20000 in all streams"));
+}
+
 // It is what every README, script and colleague assumes. The port may be taken here: then that is what is said.
 TEST_F(LocalTest, ListensWhereItIsLookedFor) {
   Child local(weir({"local"}));

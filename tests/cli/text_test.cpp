@@ -50,7 +50,11 @@ TEST(Text, CutsBetweenCharacters) {
 }
 
 // A key or a file name could otherwise move the cursor or set the terminal's title.
-TEST(Text, ShowsControlCharacters) { EXPECT_EQ(printable("a\x1b[2J\n"), "a\\x1b[2J\\x0a"); }
+TEST(Text, ShowsControlCharacters) {
+  EXPECT_EQ(printable("a\x1b[2J\n"), "a\\x1b[2J\\x0a");
+  EXPECT_EQ(printable("a\u202eb\u2028c\u2069"), "a\\u202eb\\u2028c\\u2069");
+  EXPECT_EQ(printable("\u2010\u20ac \xe2\x80"), "\u2010\u20ac \xe2\x80");
+}
 
 TEST(Text, WrapsBetweenWords) {
   EXPECT_EQ(wrap("one two three", 9, 2), "one two\n  three");

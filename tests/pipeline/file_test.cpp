@@ -101,6 +101,8 @@ TEST(PipelineFile, EachMistakeIsToldWithItsPlace) {
   EXPECT_EQ(mistake("name: d\nsource: { stream: s, start: trim_horizont }\n" + tail),
             "f.yaml:2:29: found \"trim_horizont\", expected latest, trim_horizon, at_timestamp, at_sequence_number or "
             "after_sequence_number (did you mean \"trim_horizon\"?)");
+  EXPECT_THAT(mistake("name: d\nsource: { stream: s, strat: latest }\n" + tail),
+              HasSubstr("(did you mean \"start\"?)"));
   EXPECT_EQ(mistake(head + "key: origin\n"),
             "f.yaml:1:1: found no `aggregates`, expected what to keep, such as { flights: count }");
   EXPECT_EQ(mistake(head + "key: origin\naggregates: { n: mean }\n"),

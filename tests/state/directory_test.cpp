@@ -4,9 +4,12 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <barrier>
 #include <cstdlib>
 #include <fstream>
+#include <optional>
 #include <thread>
+#include <vector>
 
 #include "support.hpp"
 #include "weir/state/rocks_store.hpp"
@@ -57,6 +60,35 @@ TEST_F(StateDirectory, IsHeldByOneStoreAtATime) {
   auto second = open(path);
   ASSERT_TRUE(second.ok());
   EXPECT_EQ(row_of(**second, "k"), "1");
+}
+
+// Several first starts at once: one gets it and keeps it, and to the others it is in use, not damaged or gone.
+TEST_F(StateDirectory, IsClaimedByOneOfManyThatBeginIt) {
+  constexpr int starts = 4;
+  for (int trial = 0; trial < 100; ++trial) {
+    const auto path = (scratch_ / ("state" + std::to_string(trial))).native();
+    std::vector<std::optional<Result<Directory>>> claims(starts);
+    std::barrier at_once(starts);
+    {
+      std::vector<std::jthread> threads;
+      for (auto& claim : claims) {
+        threads.emplace_back([&] {
+          at_once.arrive_and_wait();
+          claim.emplace(Directory::claim(path));
+        });
+      }
+    }
+    int held = 0;
+    for (const auto& claim : claims) {
+      if (claim->ok()) {
+        ++held;
+        EXPECT_TRUE((*claim)->check_place().ok());
+      } else {
+        EXPECT_EQ(claim->error().code, "StateInUse") << claim->error().message;
+      }
+    }
+    EXPECT_EQ(held, 1);
+  }
 }
 
 // The lock is one that other processes see, and it ends with its holder.
