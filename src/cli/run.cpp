@@ -356,8 +356,9 @@ class Run final : public Command {
       WEIR_CHECK(context.console.print(line + "\n"));
       WEIR_CHECK(context.console.flush());
     }
-    context.console.note(fmt::format("{}, {}, {}{} in {} ({})", counted(totals.records, "record"),
+    context.console.note(fmt::format("{}, {}, {}{}{} in {} ({})", counted(totals.records, "record"),
                                      bytes_text(totals.bytes), counted(totals.dead_letters, "dead letter"),
+                                     totals.skipped > 0 ? fmt::format(", {} skipped", with_commas(totals.skipped)) : "",
                                      ", " + counted(report.keys.value_or(0), "key"), seconds_text(report.seconds),
                                      rate_text(totals.records, report.seconds)));
     return {};

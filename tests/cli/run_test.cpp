@@ -142,6 +142,16 @@ TEST_F(RunTest, AnswersBesideARunningWorker) {
   EXPECT_EQ(worker.finish().status, 0);
 }
 
+// Nothing else is left of what is skipped.
+TEST_F(RunTest, TellsHowManyItSkipped) {
+  write_pipeline("on_failure: skip\n");
+  put({R"({"w":"a","n":1})", "no json", ""});
+  const auto end = run({"run", "words.yaml", "--until-caught-up", "--json"});
+  EXPECT_EQ(end.status, 0) << end.err;
+  EXPECT_THAT(end.out, HasSubstr("\"dead_letters\":0,\"skipped\":2,"));
+  EXPECT_THAT(end.err, HasSubstr(", 0 dead letters, 2 skipped, 1 key in "));
+}
+
 TEST_F(RunTest, DeadLettersAreCountedAndListedAndChangeNoStatus) {
   put({R"({"w":"a","n":1})", R"({"n":1})", R"({"w":"a","n":"x"})", ""});
   const auto end = run({"run", "words.yaml", "--until-caught-up", "--json"});
