@@ -127,6 +127,8 @@ class Run final : public Command {
   }
 
  private:
+  static constexpr std::string_view on_gaps =
+      "; `--accept-loss` goes on without what was lost, `--on-gap continue` also after every later loss";
   using Files = std::vector<pipelines::FileDefinition>;
   // What becomes of one file's dead letters besides: a copy, and a word at the end.
   struct Beside {
@@ -154,11 +156,6 @@ class Run final : public Command {
         },
         stop);
     context.console.erase_progress();
-    if (!outcome && outcome.error().code == "Gap") {
-      return refused("Gap", outcome.error().message +
-                                "; `--accept-loss` goes on without what was lost, `--on-gap continue` also after every "
-                                "later loss");
-    }
     WEIR_CHECK(std::move(outcome));
     auto printed = print(context, reports);
     for (std::size_t i = 0; i < files.size(); ++i) {
@@ -300,7 +297,8 @@ class Run final : public Command {
       caught_up = caught_up && report.caught_up;
       if (report.halted) {
         halted = true;
-        context.console.say(fmt::format("weir run: {} has halted: {}", report.pipeline, report.halted->message));
+        context.console.say(fmt::format("weir run: {}{}{}", reports.size() > 1 ? report.pipeline + " has halted: " : "",
+                                        report.halted->message, report.halted->code == "Gap" ? on_gaps : ""));
       }
     }
     if (until_caught_up_ && !caught_up && !halted) {

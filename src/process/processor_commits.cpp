@@ -8,13 +8,6 @@
 #include "process/processor_parts.hpp"
 
 namespace weir::process {
-namespace {
-
-// Tries of one commit after a stop was asked for, before its changes are abandoned (they are read again
-// after a restart).
-constexpr std::uint32_t tries_when_closing_max = 3;
-
-}  // namespace
 
 Duration Processor::until_due() const {
   const auto now = context_.clock->elapsed();
@@ -237,9 +230,6 @@ Task<void> Processor::until_done(const Attempt& attempt, std::string_view what, 
     if (context_.log) {
       context_.log(backoff.failures() == 0 ? LogLevel::warning : LogLevel::debug,
                    fmt::format("{} is tried again: {}", what, to_string(done.error())));
-    }
-    if (closing_ && backoff.failures() + 1 >= tries_when_closing_max) {
-      co_return done;
     }
     // Who abandons hears why there was something to abandon.
     auto slept = co_await context_.clock->sleep(backoff.next(), give_up);

@@ -412,10 +412,32 @@ Task<void> Host::limit_drain(std::stop_token stop) {
   static_cast<void>(co_await never.wait(never.ticket(), asked.get_token()));
   auto ended = co_await clock_.sleep(options_.drain_max, stop);
   if (ended) {
-    say(LogLevel::warning, "the time to drain is over: what the state did not take is left to the next start");
+    say(LogLevel::warning,
+        "the time to drain is over: what the state did not take is left to the next start" + where_they_stand());
     abandon_.request_stop();
   }
   co_return Result<void>();
+}
+
+// From where the next start reads again: "; departures stands in <shard> at <number>, in <shard> at its beginning".
+std::string Host::where_they_stand() const {
+  constexpr std::size_t shards_named_max = 4;
+  std::string text;
+  for (const auto& member : members_) {
+    std::size_t named = 0;
+    std::string places;
+    for (const auto& [id, shard] : member->board.shards()) {
+      if (shard.status.state != stream::ShardState::ended && ++named <= shards_named_max) {
+        places += fmt::format("{} in {} at {}", named == 1 ? " stands" : ",", id,
+                              shard.committed.empty() ? "its beginning" : shard.committed.text());
+      }
+    }
+    if (named > shards_named_max) {
+      places += fmt::format(", and in {} others", named - shards_named_max);
+    }
+    text += places.empty() ? "" : "; " + member->pipeline().name() + places;
+  }
+  return text;
 }
 
 void Host::wait_for_signal(asio::signal_set& signals) {
@@ -444,8 +466,11 @@ Task<std::vector<Report>> Host::reports() {
 }
 
 Task<Report> Host::report(const Member& member) {
-  WEIR_CO_CHECK(co_await member.store().sync());
   const auto& board = member.board;
+  auto synced = co_await member.store().sync();
+  if (!synced && !board.is_halted()) {  // what halted it may be that very store
+    co_return std::move(synced).error();
+  }
   Report made;
   made.pipeline = member.pipeline().name();
   made.halted = board.halted();

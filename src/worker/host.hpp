@@ -67,6 +67,7 @@ class Host {
   Task<void> watch(std::stop_token stop);
   Task<void> sync_now_and_then(std::stop_token stop);
   Task<void> limit_drain(std::stop_token stop);
+  std::string where_they_stand() const;
   Task<void> tell_stuck(std::stop_token stop);
   template <class T>
   Task<T> while_transient(std::function<Task<T>()> attempt);

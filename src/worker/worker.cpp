@@ -62,10 +62,22 @@ Result<std::vector<Report>> run_on_threads(Host& host, Loops& loops) {
     }
     work(loops.front(), 0);
   }
+  Result<void> ended;
   for (auto& loop : loops) {
-    WEIR_CHECK(std::move(loop.outcome));
+    if (!loop.outcome) {
+      ended = std::move(loop.outcome);
+      break;
+    }
   }
-  return run_on(loops.front().context, host.reports());
+  const bool all_halted = std::ranges::all_of(host.boards(), [](const auto* board) { return board->is_halted(); });
+  if (!ended && !all_halted) {
+    return ended.error();
+  }
+  auto reports = run_on(loops.front().context, host.reports());
+  if (!reports && !ended) {
+    return ended.error();  // it halted because of its store
+  }
+  return reports;
 }
 
 Result<void> validate(const Options& options) {
@@ -130,7 +142,11 @@ Result<Report> run(stream::Source& source, const Result<pipelines::PipelinePtr>&
   static_cast<Own&>(job) = static_cast<const Own&>(options);
   job.pipeline = *built;
   WEIR_TRY(auto reports, run(source, std::vector<Job>{std::move(job)}, options));
-  return std::move(reports.front());
+  auto& report = reports.front();
+  if (report.halted) {
+    return *std::move(report.halted);
+  }
+  return std::move(report);
 }
 
 }  // namespace weir::worker

@@ -142,6 +142,21 @@ TEST_F(RunTest, AnswersBesideARunningWorker) {
   EXPECT_EQ(worker.finish().status, 0);
 }
 
+// What was counted until then is counted, and whoever reads the last line wants to know that too.
+TEST_F(RunTest, PrintsItsTotalsThoughItHalted) {
+  ASSERT_TRUE(kinesis.create("one", 1).ok());
+  ASSERT_TRUE(kinesis.put("one", {R"({"w":"a","n":1})", "no json", R"({"w":"a","n":1})"}).ok());
+  write_file("one.yaml",
+             "name: one\nsource: { stream: one, start: trim_horizon }\nkey: w\naggregates: { n: count }\n"
+             "on_failure: halt\n");
+  const auto end = run({"run", "one.yaml", "--until-caught-up", "--json"});
+  EXPECT_EQ(end.status, 1);
+  EXPECT_THAT(end.out, HasSubstr("{\"records\":1,"));
+  EXPECT_THAT(end.out, HasSubstr("\"halted\":\"record one/shardId-000000000000/"));
+  EXPECT_THAT(end.err, HasSubstr("\nweir run: record one/shardId-000000000000/"));
+  EXPECT_THAT(end.err, HasSubstr(" failed (BadJson: "));
+}
+
 // Nothing else is left of what is skipped.
 TEST_F(RunTest, TellsHowManyItSkipped) {
   write_pipeline("on_failure: skip\n");

@@ -205,16 +205,20 @@ TEST_F(ProcessorTest, DrainsWhenClosed) {
   EXPECT_EQ(position("s0").after.text(), "1");
 }
 
-// Stopping while the store is away: after a few tries the changes are abandoned, not acknowledged; a
-// restart reads them again.
+// Stopping while the store is away: it is tried until whoever stops has waited long enough, and then the changes are
+// abandoned, not acknowledged; a restart reads them again.
 TEST_F(ProcessorTest, AbandonsWithoutAcknowledgingWhenTheStoreStaysAway) {
   start();
-  store.script.assign(100, Answer::fails);
+  store.keeps_failing_advances = true;
   ASSERT_TRUE(accept(batch("s0", 1, {"a"})));
+  processor->close();
+  time.run_for(seconds(25));
+  ASSERT_FALSE(running);
+  abandon.request_stop();
   const auto closed = close();
   ASSERT_FALSE(closed);
   EXPECT_THAT(closed.error().message, HasSubstr("the store is away"));
-  store.script.clear();
+  store.keeps_failing_advances = false;
   EXPECT_EQ(position("s0").after.text(), "");
   EXPECT_EQ(rows(), Counts());
 }

@@ -88,7 +88,6 @@ Options word_options(std::uint64_t seed) {
   if (seed % 7 == 0) {
     options.others.push_back(seed % 3 == 0 ? third : handler);
   }
-  options.rocksdb = seed % 20 == 0;
   return options;
 }
 

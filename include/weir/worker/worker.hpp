@@ -111,7 +111,7 @@ struct Job : Own {
 
 /// Runs several pipelines on one read, each with its own state, from its own positions: one may be added at any time,
 /// and one that halts holds back only itself (its report says why). What `options` holds of one pipeline's own is
-/// passed over. A report for each, in their order; fails when all have halted.
+/// passed over. A report for each, in their order, also when all have halted.
 Result<std::vector<Report>> run(stream::Source& source, std::vector<Job> jobs, const Options& options = Options());
 
 /// The same for a typed source: the pipeline decodes with the source's decoder, and the source's
