@@ -420,10 +420,7 @@ TEST_F(GroupTest, NotesNothingForOneWhoseTurnHasNotCome) {
   time.start(group->accept(batch("s0", 2, {"b"})), waiting);
   time.run_for(seconds(1));
   ASSERT_FALSE(waiting);
-  stream::ShardStatus status;
-  status.shard = "s0";
-  status.state = stream::ShardState::caught_up;
-  status.read_up_to = time.now() + std::chrono::hours(1);
+  const auto status = weir::testing::caught_up("s0", time.now() + std::chrono::hours(1));
   group->report(status);
   time.run_for(std::chrono::minutes(5));
   ASSERT_FALSE(waiting);

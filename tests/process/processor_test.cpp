@@ -254,10 +254,7 @@ TEST_F(ProcessorTest, NotesHowFarAQuietShardWasRead) {
   ASSERT_TRUE(settled("s0"));
   const auto before = position("s0").read_up_to;
   for (int i = 0; i < 300; ++i) {
-    stream::ShardStatus status;
-    status.shard = "s0";
-    status.state = stream::ShardState::caught_up;
-    status.read_up_to = time.now();
+    const auto status = weir::testing::caught_up("s0", time.now());
     processor->report(status);
     time.run_for(seconds(1));
   }
@@ -283,10 +280,7 @@ TEST_F(ProcessorTest, NotesNothingWhileABatchIsNotTakenIn) {
   time.start(processor->accept(batch("s0", 2, {"b"})), waiting);
   time.run_for(seconds(1));
   ASSERT_FALSE(waiting);
-  stream::ShardStatus status;
-  status.shard = "s0";
-  status.state = stream::ShardState::caught_up;
-  status.read_up_to = time.now() + std::chrono::hours(1);
+  const auto status = weir::testing::caught_up("s0", time.now() + std::chrono::hours(1));
   processor->report(status);
   // Until two slow commits are through, and a note could have been stored.
   time.run_for(std::chrono::minutes(25));
@@ -401,10 +395,7 @@ TEST_F(ProcessorTest, NotesNothingOfRoundsNotYetCommitted) {
   store.keeps_failing_advances = true;
   start();
   ASSERT_TRUE(accept(batch("s0", 1, {"a"})));
-  stream::ShardStatus status;
-  status.shard = "s0";
-  status.state = stream::ShardState::caught_up;
-  status.read_up_to = time.now() + std::chrono::hours(1);
+  const auto status = weir::testing::caught_up("s0", time.now() + std::chrono::hours(1));
   processor->report(status);
   time.run_for(std::chrono::minutes(5));
   EXPECT_TRUE(position("s0").after.empty());

@@ -3,10 +3,12 @@
 #include <cstdint>
 #include <list>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "weir/base/clock.hpp"
 #include "weir/stream/batch.hpp"
+#include "weir/stream/source.hpp"
 
 namespace weir::testing {
 
@@ -34,5 +36,14 @@ class Batches {
   const Clock& clock_;
   std::list<std::string> texts_;
 };
+
+/// What a source reports of a shard that it has read up to this moment.
+inline stream::ShardStatus caught_up(std::string shard, Timestamp read_up_to) {
+  stream::ShardStatus status;
+  status.shard = std::move(shard);
+  status.state = stream::ShardState::caught_up;
+  status.read_up_to = read_up_to;
+  return status;
+}
 
 }  // namespace weir::testing
